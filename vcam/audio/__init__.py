@@ -1,0 +1,1 @@
+"""Hearing: files, microphones and the ring they fill."""

@@ -1,0 +1,1 @@
+"""Frames to the world: a virtual camera, a video file, or memory."""

@@ -1,0 +1,1 @@
+"""The seam between the rim and the engine: sound up, frames down."""

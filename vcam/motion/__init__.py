@@ -1,0 +1,1 @@
+"""Sound to motion: `visemes` on the CPU, `artalk` on CUDA."""

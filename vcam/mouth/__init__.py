@@ -1,0 +1,1 @@
+"""Frame and sound to frame: `passthrough`, or `musetalk` on CUDA."""

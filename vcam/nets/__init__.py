@@ -1,0 +1,1 @@
+"""Network definitions: torch and nothing of ours; no devices, no global settings."""

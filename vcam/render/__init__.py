@@ -1,0 +1,1 @@
+"""Motion to frame: `head3d` on the CPU, `gagavatar` on CUDA."""

@@ -1,0 +1,71 @@
+"""The seams of the path: what a backend must be to take part in it.
+
+A stage is weights, explicit state, `step` and `reset`. It opens no device, starts no thread and
+reads no wall clock. `reset` returns it to the state of a new stage, so that equal input gives
+equal output.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vcam.media import AudioChunk, Frame, Motion
+
+
+class MotionModel(Protocol):
+    """Sound -> Motion."""
+
+    delay: int  # ticks of sound heard past a motion's tick before it is emitted, at worst
+
+    def step(self, sound: AudioChunk) -> list[Motion]:
+        """Hear `sound`, which starts where the last chunk ended; give what it completes.
+
+        Often nothing; a burst is fine; oldest first. Chunking is invisible: however the same
+        sound is cut, the same motions come out.
+        """
+        ...
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        ...
+
+
+class Renderer(Protocol):
+    """Motion -> Frame."""
+
+    def step(self, motion: Motion) -> Frame:
+        """Draw the head as `motion` poses it; the frame carries the motion's tick."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything drawn."""
+        ...
+
+
+class MouthPainter(Protocol):
+    """Frame + nearby sound -> Frame."""
+
+    context: int  # ticks of sound wanted on each side of the frame
+
+    def step(self, frame: Frame, sound: AudioChunk) -> Frame:
+        """Repaint the mouth of `frame`; `sound` covers `context` ticks on both sides of it."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything painted."""
+        ...
+
+
+class Camera(Protocol):
+    """Where frames go. Opened by its constructor; a closed camera refuses frames."""
+
+    name: str  # for people: "/dev/video10 (v4l2loopback)"
+    format: str  # for people: "512x512 RGB at 30 fps"
+
+    def send(self, frame: Frame) -> None:
+        """Show `frame`, whose pixels are in host memory, now; return without waiting."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device or finish the file; closing twice is fine."""
+        ...
