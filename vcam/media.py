@@ -23,7 +23,7 @@ Image: TypeAlias = NDArray[np.uint8]
 
 def frame_ticks(fps: int) -> int:
     """Ticks that one frame lasts."""
-    assert fps > 0 and TICKS_PER_SECOND % fps == 0, fps
+    assert TICKS_PER_SECOND % fps == 0, fps
     return TICKS_PER_SECOND // fps
 
 
@@ -82,3 +82,7 @@ class Frame:
         if isinstance(self.pixels, np.ndarray):
             return self
         return replace(self, pixels=self.pixels.cpu().numpy())
+
+    def array(self) -> Image:
+        """The pixels in host memory."""
+        return self.pixels if isinstance(self.pixels, np.ndarray) else self.pixels.cpu().numpy()

@@ -1,0 +1,68 @@
+"""The last seconds of sound, addressed by tick."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray
+
+SECONDS = 8  # ARTalk looks four seconds back; twice that leaves room for a slow reader
+
+
+class RingBuffer:
+    """One thread appends, any thread reads; nobody waits.
+
+    The writer stores samples first and publishes `end` after, so a reader never sees a sample that
+    is not there yet. A reader copies first and looks at `end` again after, so it notices when the
+    writer has overtaken it. `memory` may be shared between processes.
+    """
+
+    def __init__(
+        self, memory: FloatArray | None = None, end: NDArray[np.int64] | None = None
+    ) -> None:
+        """`memory` [capacity] and `end` [1] default to private memory for eight seconds."""
+        own = np.zeros(SECONDS * TICKS_PER_SECOND, np.float32)
+        self._memory: FloatArray = own if memory is None else memory
+        self._end = np.zeros(1, np.int64) if end is None else end
+
+    @property
+    def end(self) -> int:
+        """The tick after the newest sample."""
+        return int(self._end[0])
+
+    @property
+    def capacity(self) -> int:
+        """Ticks that the ring can hold."""
+        return len(self._memory)
+
+    def append(self, samples: FloatArray) -> AudioChunk:
+        """Store `samples` [n] behind the newest one; return them with their tick."""
+        start = self.end
+        kept = samples[-self.capacity :]
+        self._write(start + len(samples) - len(kept), kept)
+        self._end[0] = start + len(samples)
+        return AudioChunk(start, samples)
+
+    def skip_to(self, end: int) -> None:
+        """Continue at tick `end`, as if what lies between had never been heard."""
+        self._end[0] = end
+
+    def read(self, start: int, end: int) -> AudioChunk:
+        """The sound from tick `start` to `end`, clipped to what the ring still holds."""
+        end = min(end, self.end)
+        start = min(max(start, end - self.capacity, 0), end)
+        samples = self._copy(start, end)
+        overwritten = max(0, self.end - self.capacity - start)
+        return AudioChunk(start + min(overwritten, len(samples)), samples[overwritten:])
+
+    def _write(self, start: int, samples: FloatArray) -> None:
+        place = start % self.capacity
+        first = min(len(samples), self.capacity - place)
+        self._memory[place : place + first] = samples[:first]
+        self._memory[: len(samples) - first] = samples[first:]
+
+    def _copy(self, start: int, end: int) -> FloatArray:
+        place, length = start % self.capacity, end - start
+        first = min(length, self.capacity - place)
+        return np.concatenate([self._memory[place : place + first], self._memory[: length - first]])

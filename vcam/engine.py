@@ -1,0 +1,81 @@
+"""A Pipeline behind a link: load, warm up, step, report. It owns no device and no thread."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import psutil
+
+from vcam.backends import MOTION, MOUTH, RENDERER, Asked, first_that_opens
+from vcam.media import AudioChunk, Frame, frame_ticks
+from vcam.pipeline import Pipeline
+from vcam.profile import Profile
+from vcam.stats import Stopwatch
+
+MOST_BEHIND = 2  # frames: an engine that is later than this draws the newest instead of the oldest
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A frame and what it took, in milliseconds by stage."""
+
+    frame: Frame
+    took: Mapping[str, float]
+
+
+class Engine:
+    """Everything between the sound and the finished frame, for one profile."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        fps: int,
+        size: int,
+        say: Callable[[str], None] = lambda note: None,
+    ) -> None:
+        """Open the profile's backends and run once through all of them; `say` hears progress."""
+        asked = Asked(profile, fps, size)
+        say("loading")
+        motion_name, motion = first_that_opens(MOTION, profile.motion, asked)
+        renderer_name, renderer = first_that_opens(RENDERER, profile.renderer, asked)
+        mouth_name, mouth = first_that_opens(MOUTH, profile.mouth, asked)
+        self.backends = (motion_name, renderer_name, mouth_name)
+        self.pipeline = Pipeline(motion, renderer, mouth, Stopwatch())
+        self._frame = frame_ticks(fps)
+        say("warming up")
+        self._warm_up()
+
+    @property
+    def delay(self) -> int:
+        """Ticks of sound past a frame's own that the path needs."""
+        return self.pipeline.delay
+
+    def step(self, sound: AudioChunk, shown: int = -1) -> Iterator[Finished]:
+        """Hear `sound`; yield the frames it completes. `shown` is the tick on show already."""
+        overdue = sound.end - self.delay - MOST_BEHIND * self._frame
+        for frame in self.pipeline.step(sound, max(shown + 1, overdue)):
+            yield Finished(frame.host(), self.pipeline.watch.lap())
+
+    def step_all(self, sound: AudioChunk) -> Iterator[Frame]:
+        """As `step`, but every frame, however late: for work without a clock."""
+        for frame in self.pipeline.step(sound):
+            yield frame.host()
+
+    def _warm_up(self) -> None:
+        """The first speech frame must be as fast as the hundredth."""
+        noise = np.random.default_rng(0).normal(0, 0.05, 2 * self.delay + 4 * self._frame)
+        for _ in self.pipeline.step(AudioChunk(0, noise.astype(np.float32))):
+            pass
+        self.pipeline.reset()
+        self.pipeline.watch.lap()
+        gc.collect()
+        gc.freeze()  # what is loaded stays; do not look through it again while live
+
+
+def memory_mib() -> float:
+    """Resident memory of this process."""
+    return float(psutil.Process(os.getpid()).memory_info().rss) / 2**20

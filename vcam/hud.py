@@ -1,0 +1,121 @@
+"""The terminal display: a snapshot becomes a rich renderable; it knows nothing else."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from vcam.media import Image
+from vcam.stats import Quantiles, Snapshot
+
+PREVIEW = 34  # columns; two picture rows share a line of text
+QUIETEST, LOUDEST = -60.0, 0.0  # dB shown by the level meter
+STATE = {"live": "green", "starting": "yellow", "restarting": "red", "closed": "dim"}
+
+
+def render(now: Snapshot) -> RenderableType:
+    """The whole display."""
+    body = Table.grid(padding=(0, 2))
+    numbers = Group(_picture(now), Text(), _sound(now), Text(), _stages(now))
+    body.add_row(*([preview(now.preview)] if now.preview is not None else []), numbers)
+    return Panel(body, title=_title(now), subtitle="Ctrl-C ends", border_style="dim", expand=False)
+
+
+def line(now: Snapshot) -> str:
+    """The same in one line, for a log."""
+    latency = now.latency_ms
+    return (
+        f"{now.engine.state} {now.fps:.1f} fps, latency {latency.p50:.0f}/{latency.p95:.0f}/"
+        f"{latency.p99:.0f} ms, on time {now.on_time:.2%}, late {now.late}, dropped {now.dropped}, "
+        f"level {now.level_db:.0f} dB{', speaking' if now.engine.speaking else ''}, "
+        f"overflows {now.overflows}, camera {now.camera}"
+        f"{f', {now.engine.note}' if now.engine.note else ''}"
+    )
+
+
+def preview(pixels: Image, columns: int = PREVIEW) -> Text:
+    """The picture in half blocks: each character holds one pixel above another."""
+    small = cv2.resize(pixels, (columns, columns), interpolation=cv2.INTER_AREA)
+    text = Text(no_wrap=True)
+    for upper, lower in zip(small[::2].tolist(), small[1::2].tolist(), strict=True):
+        for above, below in zip(upper, lower, strict=True):
+            text.append("▀", Style.parse(f"{_hex(above)} on {_hex(below)}"))
+        text.append("\n")
+    text.right_crop(1)
+    return text
+
+
+def _hex(rgb: list[int]) -> str:
+    red, green, blue = (np.array(rgb) & 0xFC).tolist()  # fewer colours: rich remembers styles
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def _title(now: Snapshot) -> Text:
+    engine = now.engine
+    title = Text.assemble(" vcam ", (now.profile, "bold"), "  ")
+    title.append(f"● {engine.state}", STATE.get(engine.state, ""))
+    title.append(f"  {now.seconds // 60:02.0f}:{now.seconds % 60:02.0f} ", "dim")
+    return title
+
+
+def _picture(now: Snapshot) -> Table:
+    table = _rows()
+    table.add_row("camera", now.camera)
+    table.add_row("", Text(now.camera_format, "dim"))
+    table.add_row("frames", f"{now.fps:.1f} fps, {now.on_time:.2%} on time")
+    lost = f"{now.late} late, {now.dropped} dropped, longest gap {now.gap_ms:.0f} ms"
+    table.add_row("", Text(lost, "yellow" if now.late or now.dropped else "dim"))
+    table.add_row("latency", f"{_quantiles(now.latency_ms)} ms  microphone to frame")
+    table.add_row("", Text(f"shown {now.delay_ms:.0f} ms after the sound", "dim"))
+    return table
+
+
+def _sound(now: Snapshot) -> Table:
+    table = _rows()
+    table.add_row("microphone", now.microphone)
+    table.add_row("level", _level(now))
+    trouble = now.overflows or now.silence_filled_ms
+    counts = f"{now.overflows} overflows, {now.silence_filled_ms / 1000:.1f} s without sound"
+    table.add_row("", Text(counts, "yellow" if trouble else "dim"))
+    return table
+
+
+def _level(now: Snapshot) -> Table:
+    level = min(max(now.level_db, QUIETEST), LOUDEST) - QUIETEST
+    row = Table.grid(padding=(0, 1))
+    bar = ProgressBar(LOUDEST - QUIETEST, level, width=20, complete_style="green")
+    speaking = Text("speaking", "bold green") if now.engine.speaking else Text("silent", "dim")
+    row.add_row(bar, f"{now.level_db:4.0f} dB", speaking)
+    return row
+
+
+def _stages(now: Snapshot) -> Table:
+    table = _rows()
+    for name, taken in now.stages_ms.items():
+        table.add_row(name, f"{_quantiles(taken)} ms")
+    engine = now.engine
+    table.add_row("backends", " → ".join(engine.backends) or "…")
+    table.add_row("memory", f"{now.memory_mib:.0f} MiB rim, {engine.memory_mib:.0f} MiB engine")
+    if engine.gpu:
+        table.add_row("GPU", engine.gpu)
+    if engine.note or engine.restarts:
+        note = engine.note or f"restarted {engine.restarts} times"
+        table.add_row("engine", Text(note, "red" if engine.state == "restarting" else "yellow"))
+    return table
+
+
+def _rows() -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="cyan", width=10)
+    table.add_column()
+    return table
+
+
+def _quantiles(taken: Quantiles) -> str:
+    return f"{taken.p50:.1f} / {taken.p95:.1f} / {taken.p99:.1f}"

@@ -1,0 +1,92 @@
+"""The engine process: what runs on the other side of `ChildLink`."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+import cv2
+
+from vcam.engine import Engine, Finished, memory_mib
+from vcam.errors import VcamError
+from vcam.link.memory import SharedMemory
+from vcam.profile import Profile
+
+NAP = 0.003  # seconds between looks at the ring of sound
+FRESH = 24_000  # ticks of sound that a starting engine listens back to
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Progress while starting."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Loaded and warm; frames follow."""
+
+    backends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Frame `number` lies in its slot."""
+
+    number: int
+    at: int
+    took: Mapping[str, float]
+    speaking: bool
+    memory_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """Why the engine ends."""
+
+    reason: str
+
+
+def serve(pipe: Connection, memory: SharedMemory, profile: Profile, fps: int) -> None:
+    """Load the engine, then turn sound into pictures until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rim's to answer
+    cv2.setNumThreads(1)  # one core is enough, and threads would wait for each other
+    try:
+        engine = Engine(profile, fps, memory.size, say=lambda note: pipe.send(Note(note)))
+        pipe.send(Ready(engine.backends))
+        _run(engine, pipe, memory)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the rim has gone
+    except VcamError as error:
+        pipe.send(Died(str(error)))
+    except Exception:
+        pipe.send(Died(traceback.format_exc()))
+        raise
+
+
+def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
+    ring = memory.ring()
+    position, number = max(0, ring.end - FRESH), 0
+    while True:
+        if pipe.poll(NAP):
+            pipe.recv()  # raises EOFError when the rim closes its end
+        sound = ring.read(position, ring.end)
+        if not len(sound.samples):
+            continue
+        position = sound.end
+        for finished in engine.step(sound, memory.shown):
+            number += 1
+            _hand_over(finished, number, engine, pipe, memory)
+
+
+def _hand_over(
+    finished: Finished, number: int, engine: Engine, pipe: Connection, memory: SharedMemory
+) -> None:
+    frame = finished.frame
+    memory.put(number, frame.array())
+    speaking = engine.pipeline.motion.speaking
+    pipe.send(Shown(number, frame.at, finished.took, speaking, memory_mib()))

@@ -1,0 +1,87 @@
+"""Frames waiting for their moment, and how long that moment is after the sound."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+from vcam.media import TICKS_PER_SECOND, Frame, milliseconds
+
+CAPACITY = 32  # frames; about a second, so a mad engine cannot fill the memory
+
+
+class Playout:
+    """Holds finished frames until they are due. Late ones are dropped and counted."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Frame] = deque(maxlen=CAPACITY)
+        self.shown = -1  # tick of the newest frame handed out
+        self.dropped = 0  # arrived too late to be shown
+
+    def add(self, frame: Frame) -> None:
+        """Take in a frame; one that is older than what was shown already is dropped."""
+        if frame.at <= self.shown:
+            self.dropped += 1
+            return
+        if self._frames and frame.at <= self._frames[-1].at:  # the engine began again
+            self._frames.clear()
+        self.dropped += len(self._frames) == CAPACITY
+        self._frames.append(frame)
+
+    def due(self, tick: int) -> Frame | None:
+        """The newest frame for `tick` or before, or None if nothing new is due."""
+        frame = None
+        while self._frames and self._frames[0].at <= tick:
+            self.dropped += frame is not None
+            frame = self._frames.popleft()
+        if frame is not None:
+            self.shown = frame.at
+        return frame
+
+
+class PresentationDelay:
+    """How many ticks after the sound its frame is shown: learned, and changed only smoothly.
+
+    The target is a high quantile of how late frames have arrived, plus a margin. The delay moves
+    towards it so slowly that neither eye nor ear notices (2 % while rising, 0.5 % while falling),
+    except in the first second, when nobody has seen anything yet.
+    """
+
+    QUANTILE = 99.0
+    MARGIN = TICKS_PER_SECOND * 6 // 1000
+    SMALLEST, LARGEST = TICKS_PER_SECOND // 50, TICKS_PER_SECOND * 6
+    RISE, FALL = 0.02, 0.005  # ticks of delay per tick of time
+    LEARNED = 20  # frames before the first target is trusted
+    MEMORY = 900  # frames that the quantile looks back on: 30 s at 30 fps
+
+    def __init__(self, ticks: int) -> None:
+        self.ticks = ticks
+        self._lateness: deque[int] = deque(maxlen=self.MEMORY)
+
+    @property
+    def milliseconds(self) -> float:
+        """The delay for people to read."""
+        return milliseconds(self.ticks)
+
+    @property
+    def settled(self) -> bool:
+        """Whether enough frames have come to trust the delay."""
+        return len(self._lateness) > self.LEARNED
+
+    def arrived(self, lateness: int) -> None:
+        """A frame came in `lateness` ticks after its sound was heard."""
+        self._lateness.append(lateness)
+        if len(self._lateness) == self.LEARNED:
+            self.ticks = self._target()
+
+    def advance(self, elapsed: int) -> int:
+        """Move towards the target over `elapsed` ticks; return the delay."""
+        if self.settled:
+            gap = self._target() - self.ticks
+            self.ticks += int(np.clip(gap, -self.FALL * elapsed, self.RISE * elapsed))
+        return self.ticks
+
+    def _target(self) -> int:
+        lateness = float(np.percentile(np.asarray(self._lateness), self.QUANTILE))
+        return int(np.clip(lateness + self.MARGIN, self.SMALLEST, self.LARGEST))

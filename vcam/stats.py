@@ -1,0 +1,175 @@
+"""Counters and timings of a run, and the frozen picture of them that everyone else reads."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+WINDOW = 1800  # the last minute at 30 fps
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """A distribution in four numbers; all 0 when nothing was measured."""
+
+    p50: float = 0.0
+    p95: float = 0.0
+    p99: float = 0.0
+    count: int = 0
+
+
+class Series:
+    """The newest values of something measured; older ones fall out."""
+
+    def __init__(self, size: int = WINDOW) -> None:
+        self._values: deque[float] = deque(maxlen=size)
+        self.count = 0
+
+    def add(self, value: float) -> None:
+        """Take in one value."""
+        self._values.append(value)
+        self.count += 1
+
+    def quantiles(self) -> Quantiles:
+        """The distribution of the newest values."""
+        values = list(self._values)
+        if not values:
+            return Quantiles()
+        p50, p95, p99 = np.percentile(values, (50, 95, 99))
+        return Quantiles(float(p50), float(p95), float(p99), self.count)
+
+
+class Stopwatch:
+    """Times named stretches of work, in milliseconds. `now` gives seconds."""
+
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
+        self._now = now
+        self.taken: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Time the body of a `with` statement; stretches of the same name add up."""
+        start = self._now()
+        try:
+            yield
+        finally:
+            self.taken[name] = self.taken.get(name, 0.0) + 1000 * (self._now() - start)
+
+    def lap(self) -> dict[str, float]:
+        """What was taken since the last lap."""
+        taken, self.taken = self.taken, {}
+        return taken
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What the engine last said of itself."""
+
+    state: str = "starting"  # starting, live, restarting, closed
+    backends: tuple[str, ...] = ()  # motion, renderer, mouth
+    note: str = ""  # progress while starting, the reason while restarting
+    restarts: int = 0
+    memory_mib: float = 0.0
+    speaking: bool = False
+    gpu: str = ""  # name, memory and load, when a GPU engine runs
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A run at one moment: all that HUD, log and bench know."""
+
+    seconds: float = 0.0
+    fps: float = 0.0
+    frames: int = 0
+    fresh: int = 0  # frames shown at their moment
+    late: int = 0  # moments at which the last frame was repeated
+    dropped: int = 0  # frames that came after their moment
+    delay_ms: float = 0.0
+    gap_ms: float = 0.0  # longest time between two frames at the camera
+    latency_ms: Quantiles = Quantiles()
+    stages_ms: Mapping[str, Quantiles] = field(default_factory=dict)
+    microphone: str = ""
+    level_db: float = -120.0
+    overflows: int = 0
+    silence_filled_ms: float = 0.0
+    camera: str = ""
+    camera_format: str = ""
+    memory_mib: float = 0.0
+    profile: str = ""
+    engine: EngineStatus = EngineStatus()
+    preview: Any = None  # [height, width, 3] uint8 RGB, small; None when nobody looks
+
+    @property
+    def on_time(self) -> float:
+        """Share of moments that had a fresh frame, 0..1."""
+        return self.fresh / max(1, self.fresh + self.late)
+
+    def as_json(self) -> dict[str, Any]:
+        """The numbers as plain data, without the preview."""
+        data = asdict(replace(self, preview=None))
+        del data["preview"]
+        return data | {"on_time": round(self.on_time, 5)}
+
+
+class Stats:
+    """What the rim counts. Each value is written by one thread; snapshots may be slightly torn."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._start = now()
+        self._sends: deque[float] = deque(maxlen=64)
+        self._latency = Series()
+        self._stages: dict[str, Series] = {}
+        self.fresh = 0
+        self.late = 0
+        self.gap = 0.0
+
+    def sent(self) -> None:
+        """A frame went to the camera."""
+        now = self._now()
+        if self._sends:
+            self.gap = max(self.gap, now - self._sends[-1])
+        self._sends.append(now)
+
+    def shown(self, latency: float | None) -> None:
+        """A moment has passed: its frame came `latency` seconds after its sound, or did not."""
+        if latency is None:
+            self.late += 1
+            return
+        self.fresh += 1
+        self._latency.add(1000 * latency)
+
+    def seconds(self) -> float:
+        """Since the run began."""
+        return self._now() - self._start
+
+    def took(self, stages: Mapping[str, float]) -> None:
+        """The engine spent so many milliseconds on each stage of a frame."""
+        for name, taken in stages.items():
+            self._stages.setdefault(name, Series()).add(taken)
+
+    def fps(self) -> float:
+        """Frames per second at the camera over the last two seconds."""
+        sends = list(self._sends)
+        if len(sends) < 2:
+            return 0.0
+        return (len(sends) - 1) / max(1e-9, sends[-1] - sends[0])
+
+    def numbers(self) -> dict[str, Any]:
+        """The fields of a `Snapshot` that are counted here."""
+        return {
+            "seconds": self.seconds(),
+            "fps": self.fps(),
+            "frames": self.fresh + self.late,
+            "fresh": self.fresh,
+            "late": self.late,
+            "gap_ms": 1000 * self.gap,
+            "latency_ms": self._latency.quantiles(),
+            "stages_ms": {name: series.quantiles() for name, series in self._stages.items()},
+        }
