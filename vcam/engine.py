@@ -36,6 +36,7 @@ class Engine:
         fps: int,
         size: int,
         say: Callable[[str], None] = lambda note: None,
+        watch: Stopwatch | None = None,
     ) -> None:
         """Open the profile's backends and run once through all of them; `say` hears progress."""
         asked = Asked(profile, fps, size)
@@ -44,7 +45,7 @@ class Engine:
         renderer_name, renderer = first_that_opens(RENDERER, profile.renderer, asked)
         mouth_name, mouth = first_that_opens(MOUTH, profile.mouth, asked)
         self.backends = (motion_name, renderer_name, mouth_name)
-        self.pipeline = Pipeline(motion, renderer, mouth, Stopwatch())
+        self.pipeline = Pipeline(motion, renderer, mouth, watch)
         self._frame = frame_ticks(fps)
         say("warming up")
         self._warm_up()
@@ -60,10 +61,10 @@ class Engine:
         for frame in self.pipeline.step(sound, max(shown + 1, overdue)):
             yield Finished(frame.host(), self.pipeline.watch.lap())
 
-    def step_all(self, sound: AudioChunk) -> Iterator[Frame]:
+    def step_all(self, sound: AudioChunk) -> Iterator[Finished]:
         """As `step`, but every frame, however late: for work without a clock."""
         for frame in self.pipeline.step(sound):
-            yield frame.host()
+            yield Finished(frame.host(), self.pipeline.watch.lap())
 
     def _warm_up(self) -> None:
         """The first speech frame must be as fast as the hundredth."""

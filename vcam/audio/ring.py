@@ -50,8 +50,9 @@ class RingBuffer:
 
     def read(self, start: int, end: int) -> AudioChunk:
         """The sound from tick `start` to `end`, clipped to what the ring still holds."""
-        end = min(end, self.end)
-        start = min(max(start, end - self.capacity, 0), end)
+        newest = self.end
+        start = min(max(start, newest - self.capacity, 0), newest)
+        end = min(max(start, end), newest)
         samples = self._copy(start, end)
         overwritten = max(0, self.end - self.capacity - start)
         return AudioChunk(start + min(overwritten, len(samples)), samples[overwritten:])

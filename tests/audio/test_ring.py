@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vcam.audio.ring import RingBuffer
+
+
+def counted(ring: RingBuffer, length: int) -> None:
+    """Append the numbers that follow, so that each sample equals its tick."""
+    ring.append(np.arange(ring.end, ring.end + length, dtype=np.float32))
+
+
+def small_ring(capacity: int = 100) -> RingBuffer:
+    return RingBuffer(np.zeros(capacity, np.float32))
+
+
+@given(st.lists(st.integers(0, 130), max_size=20), st.integers(0, 900), st.integers(0, 130))
+def test_what_is_read_is_what_was_heard_at_that_tick(lengths, start, length):
+    ring = small_ring()
+    for size in lengths:
+        counted(ring, size)
+    sound = ring.read(start, start + length)
+    assert np.array_equal(sound.samples, np.arange(sound.start, sound.end))
+    assert sound.end <= ring.end
+    assert sound.start >= ring.end - ring.capacity
+
+
+def test_reading_is_clipped_to_what_is_held():
+    ring = small_ring()
+    counted(ring, 250)
+    assert ring.read(0, 1000).start == 150
+    assert ring.read(0, 1000).end == 250
+    assert len(ring.read(250, 300).samples) == 0
+
+
+def test_a_reader_that_is_overtaken_gets_only_whole_samples(monkeypatch):
+    ring = small_ring()
+    counted(ring, 100)
+    copy = ring._copy
+
+    def slow_copy(start, end):
+        counted(ring, 30)  # the writer comes by while the reader copies
+        return copy(start, end)
+
+    ring._copy = slow_copy
+    sound = ring.read(0, 100)
+    assert sound.start == 30
+    assert np.array_equal(sound.samples, np.arange(30, 100))
+
+
+def test_skipping_moves_the_ticks():
+    ring = small_ring()
+    ring.skip_to(10_000)
+    chunk = ring.append(np.ones(5, np.float32))
+    assert (chunk.start, ring.end) == (10_000, 10_005)
+
+
+def test_shared_memory_is_used_as_it_is():
+    memory, end = np.zeros(64, np.float32), np.zeros(1, np.int64)
+    writer, reader = RingBuffer(memory, end), RingBuffer(memory, end)
+    writer.append(np.full(10, 0.25, np.float32))
+    assert reader.read(0, 10).samples == pytest.approx(np.full(10, 0.25))

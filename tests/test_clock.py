@@ -1,0 +1,54 @@
+import numpy as np
+
+from tests.fakes import HandClock
+from vcam.clock import MediaClock
+from vcam.media import TICKS_PER_SECOND
+
+BLOCK = 480
+
+
+def drive(clock, hand, seconds, ppm=0.0, jitter=lambda: 0.0, start=0):
+    """Deliver 10 ms blocks with one-sided jitter; return the tick reached."""
+    begin, end = hand.time, start
+    for number in range(int(seconds * 100)):
+        end += BLOCK
+        hand.time = begin + (number + 1) * 0.01 * (1 - ppm * 1e-6) + jitter()
+        clock.heard(end)
+    return end
+
+
+def test_ticks_follow_the_sound():
+    hand = HandClock()
+    clock = MediaClock(hand)
+    assert not clock.running
+    end = drive(clock, hand, 1.0)
+    assert clock.running
+    assert abs(clock.tick() - end) <= 1
+    hand.time += 0.5
+    assert abs(clock.tick() - end - TICKS_PER_SECOND // 2) <= 1
+    assert abs(clock.time_of(end) - (hand.time - 0.5)) < 1e-6
+
+
+def test_late_blocks_hardly_move_the_clock():
+    hand, chance = HandClock(), np.random.default_rng(1)
+    clock = MediaClock(hand)
+    true_zero = hand.time
+    drive(clock, hand, 20.0, jitter=lambda: float(chance.exponential(0.008)))
+    assert -0.001 < clock.time_of(0) - true_zero < 0.006
+
+
+def test_drift_of_200_ppm_is_followed():
+    hand = HandClock()
+    clock = MediaClock(hand)
+    for ppm in (200.0, -200.0):
+        end = drive(clock, hand, 120.0, ppm, start=clock.tick() if clock.running else 0)
+        assert abs(clock.tick() - end) < 0.004 * TICKS_PER_SECOND
+
+
+def test_restart_forgets_the_past():
+    hand = HandClock()
+    clock = MediaClock(hand)
+    drive(clock, hand, 1.0)
+    hand.time += 100
+    clock.restart(48_000)
+    assert clock.tick() == 48_000

@@ -1,0 +1,57 @@
+"""Imports point down only, and the CPU path never loads torch."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "vcam"
+LEVELS = [
+    {"errors", "arkit", "tickcode"},
+    {"media"},
+    {"stages", "config", "stats", "checkpoint", "graphed", "flame"},
+    {"nets"},
+    {"audio", "motion", "render", "mouth", "camera", "clock", "playout", "landmarks"},
+    {"backends"},
+    {"profile"},
+    {"pipeline", "dub"},
+    {"engine"},
+    {"link"},
+    {"session", "hud", "doctor"},
+    {"offline", "live"},
+    {"bench"},
+    {"cli"},
+    {"__main__"},
+]
+LEVEL = {name: level for level, names in enumerate(LEVELS) for name in names}
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+
+def part(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Parts of vcam that `path` imports at its top level."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vcam"):
+            below = node.module.split(".")[1:]
+            names |= {below[0]} if below else {alias.name for alias in node.names}
+    return names - {"__version__"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down(path):
+    own = part(path)
+    upward = {name for name in imported(path) if name != own and LEVEL[name] >= LEVEL[own]}
+    assert not upward, f"{own} must not import {upward}"
+
+
+def test_the_command_line_and_the_cpu_path_never_load_torch():
+    modules = "vcam.cli, vcam.live, vcam.bench, vcam.link.serve, vcam.motion.visemes"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

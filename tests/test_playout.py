@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from vcam.media import TICKS_PER_SECOND, Frame, frame_ticks
+from vcam.playout import CAPACITY, Playout, PresentationDelay
+
+MS = TICKS_PER_SECOND // 1000
+FRAME = frame_ticks(30)
+
+
+def frame(number: int) -> Frame:
+    return Frame(number * FRAME, np.zeros((2, 2, 3), np.uint8))
+
+
+def test_a_frame_is_due_at_its_tick_and_not_before():
+    playout = Playout()
+    playout.add(frame(3))
+    assert playout.due(3 * FRAME - 1) is None
+    assert playout.due(3 * FRAME).at == 3 * FRAME
+    assert playout.due(3 * FRAME) is None
+
+
+def test_the_newest_due_frame_wins_and_the_others_are_counted():
+    playout = Playout()
+    for number in range(5):
+        playout.add(frame(number))
+    assert playout.due(3 * FRAME).at == 3 * FRAME
+    assert playout.dropped == 3
+
+
+def test_a_frame_older_than_the_one_on_show_is_dropped():
+    playout = Playout()
+    playout.add(frame(5))
+    playout.due(5 * FRAME)
+    playout.add(frame(4))
+    assert playout.dropped == 1
+    assert playout.due(9 * FRAME) is None
+
+
+def test_a_late_frame_is_still_shown_while_nothing_newer_is():
+    playout = Playout()
+    playout.add(frame(1))
+    playout.due(FRAME)
+    playout.add(frame(2))
+    assert playout.due(7 * FRAME).at == 2 * FRAME
+
+
+def test_it_never_grows_without_end():
+    playout = Playout()
+    for number in range(10 * CAPACITY):
+        playout.add(frame(number))
+    assert playout.dropped == 9 * CAPACITY
+    assert playout.due(10**9).at == (10 * CAPACITY - 1) * FRAME
+
+
+def learned(lateness_ms: float) -> PresentationDelay:
+    delay = PresentationDelay(200 * MS)
+    for _ in range(PresentationDelay.LEARNED + 1):
+        delay.arrived(int(lateness_ms * MS))
+    return delay
+
+
+def test_the_first_delay_is_learned_at_once():
+    delay = learned(70)
+    assert delay.milliseconds == pytest.approx(76, abs=1)
+    assert delay.settled
+
+
+@pytest.mark.parametrize(("lateness", "expected"), [(150, 156), (40, 46)])
+def test_the_delay_reaches_a_new_target_smoothly(lateness, expected):
+    delay = learned(70)
+    steps = []
+    for _ in range(3000):
+        before = delay.ticks
+        delay.arrived(lateness * MS)
+        steps.append(delay.advance(FRAME) - before)
+    assert delay.milliseconds == pytest.approx(expected, abs=1)
+    assert max(steps) <= PresentationDelay.RISE * FRAME
+    assert min(steps) >= -PresentationDelay.FALL * FRAME - 1
+
+
+def test_the_delay_stays_within_its_limits():
+    assert learned(10**6).ticks == PresentationDelay.LARGEST
+    assert learned(-500).ticks == PresentationDelay.SMALLEST

@@ -1,0 +1,91 @@
+"""A live run from its settings: open the devices and the engine, live, close everything."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from vcam import profile, tickcode
+from vcam.audio.microphone import Microphone, WavFile
+from vcam.audio.wav import read_wav
+from vcam.camera.open import open_camera
+from vcam.config import RunConfig
+from vcam.link.child import ChildLink
+from vcam.media import FloatArray, Frame, Image, frame_ticks
+from vcam.session import Session, Source
+from vcam.stats import Snapshot
+
+SWITCH = 0.001  # seconds a thread may keep the interpreter, so that drawing never delays a frame
+
+
+def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None) -> Snapshot:
+    """Live until Ctrl-C, the end of the file, or `config.seconds`; return the last snapshot.
+
+    Raises VcamError when something cannot be opened, or a camera fails.
+    """
+    sys.setswitchinterval(SWITCH)
+    chosen = profile.load(config.profile)
+    voice = None if config.wav is None else read_wav(config.wav)
+    size = (config.size, config.size)
+    with ExitStack() as closing:
+        camera = open_camera(config.camera, size, config.fps)
+        closing.callback(camera.close)
+        link = ChildLink(chosen, config.fps, config.size)
+        closing.callback(link.close)
+        portrait = placeholder(chosen.portrait, config.size)
+        session = Session(link, camera, config.fps, portrait, config.profile, _stamp(config.fps))
+        source = _source(config.microphone, voice, session)
+        with _signals(session.stop):
+            return session.run(source, config.seconds, watch)
+
+
+def placeholder(path: Path | None, size: int) -> Image | None:
+    """The portrait at `path` as [size, size, 3] RGB, or None when there is none."""
+    picture = None if path is None else cv2.imread(str(path))
+    if picture is None:
+        return None
+    picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+    rgb: Image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def _source(microphone: str | None, voice: FloatArray | None, session: Session) -> Source:
+    if voice is not None:
+        return WavFile(voice, session.hear)
+    return Microphone(microphone, session.hear)
+
+
+def _stamp(fps: int) -> Callable[[Frame], Frame]:
+    """With VCAM_TICK_CODE set, each frame carries its number as a bar code; for device tests."""
+    if not os.environ.get("VCAM_TICK_CODE"):
+        return lambda frame: frame
+
+    def stamped(frame: Frame) -> Frame:
+        pixels = frame.array().copy()
+        tickcode.stamp(pixels, max(0, frame.at) // frame_ticks(fps))
+        return replace(frame, pixels=pixels)
+
+    return stamped
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and a polite kill end the run cleanly; a second one ends it at once."""
+
+    def handle(number: int, _frame: object) -> None:
+        signal.signal(number, signal.default_int_handler)
+        stop()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
