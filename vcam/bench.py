@@ -38,7 +38,7 @@ class Cost:
 def cost(profile: Profile, voice: FloatArray, fps: int, size: int) -> Cost:
     """Make the frames of `voice` [n] once, on one thread, without a clock."""
     cv2.setNumThreads(1)
-    engine = Engine(profile, fps, size, watch=Stopwatch(time.thread_time))
+    engine = Engine.open(profile, fps, size, watch=Stopwatch(time.thread_time))
     stages: dict[str, Series] = {}
     start, frames = time.thread_time(), 0
     for finished in frames_of(voice, engine):

@@ -196,7 +196,7 @@ def _film(voice_path: Path, output: Path, options: argparse.Namespace) -> None:
     chosen, voice = profile.load(options.profile), read_wav(voice_path)
     with Progress(console=out, transient=True) as progress:
         task = progress.add_task("loading the avatar", total=1.0)
-        engine = Engine(chosen, options.fps, options.size)
+        engine = Engine.open(chosen, options.fps, options.size)
         with VideoFile(output, (options.size, options.size), options.fps) as recorder:
             progress.update(task, description="filming")
             for done in film(voice, engine, recorder):

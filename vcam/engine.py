@@ -28,27 +28,33 @@ class Finished:
 
 
 class Engine:
-    """Everything between the sound and the finished frame, for one profile."""
+    """Everything between the sound and the finished frame, for one face."""
 
-    def __init__(
-        self,
+    def __init__(self, pipeline: Pipeline, fps: int, backends: tuple[str, ...] = ()) -> None:
+        """`backends` names what the pipeline is made of, for people."""
+        self.pipeline, self.backends = pipeline, backends
+        self._frame = frame_ticks(fps)
+
+    @classmethod
+    def open(
+        cls,
         profile: Profile,
         fps: int,
         size: int,
         say: Callable[[str], None] = lambda note: None,
         watch: Stopwatch | None = None,
-    ) -> None:
+    ) -> Engine:
         """Open the profile's backends and run once through all of them; `say` hears progress."""
         asked = Asked(profile, fps, size)
         say("loading")
         motion_name, motion = first_that_opens(MOTION, profile.motion, asked)
         renderer_name, renderer = first_that_opens(RENDERER, profile.renderer, asked)
         mouth_name, mouth = first_that_opens(MOUTH, profile.mouth, asked)
-        self.backends = (motion_name, renderer_name, mouth_name)
-        self.pipeline = Pipeline(motion, renderer, mouth, watch)
-        self._frame = frame_ticks(fps)
+        pipeline = Pipeline(motion, renderer, mouth, watch)
+        engine = cls(pipeline, fps, (motion_name, renderer_name, mouth_name))
         say("warming up")
-        self._warm_up()
+        engine.warm_up()
+        return engine
 
     @property
     def delay(self) -> int:
@@ -66,7 +72,7 @@ class Engine:
         for frame in self.pipeline.step(sound):
             yield Finished(frame.host(), self.pipeline.watch.lap())
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
         """The first speech frame must be as fast as the hundredth."""
         noise = np.random.default_rng(0).normal(0, 0.05, 2 * self.delay + 4 * self._frame)
         for _ in self.pipeline.step(AudioChunk(0, noise.astype(np.float32))):

@@ -103,7 +103,8 @@ class Session:
             source.start()
             while not self._stop.wait(TURN):
                 self._link.mend()
-                self._fill_silence()
+                if not source.finished:
+                    self._fill_silence()
                 watch(self.snapshot(source))
                 if self._is_over(source, seconds):
                     break

@@ -56,7 +56,7 @@ def serve(pipe: Connection, memory: SharedMemory, profile: Profile, fps: int) ->
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rim's to answer
     cv2.setNumThreads(1)  # one core is enough, and threads would wait for each other
     try:
-        engine = Engine(profile, fps, memory.size, say=lambda note: pipe.send(Note(note)))
+        engine = Engine.open(profile, fps, memory.size, say=lambda note: pipe.send(Note(note)))
         pipe.send(Ready(engine.backends))
         _run(engine, pipe, memory)
     except (EOFError, BrokenPipeError, ConnectionResetError):

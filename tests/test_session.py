@@ -1,0 +1,182 @@
+"""The rim, live for a few seconds on fakes: real threads, real time, no devices."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from tests.fakes import LoudnessMotion, PlainRenderer, tone
+from vcam.camera.memory import MemoryCamera
+from vcam.engine import Engine
+from vcam.errors import DeviceError
+from vcam.link.local import LocalLink
+from vcam.media import AudioChunk, Frame, frame_ticks
+from vcam.mouth.passthrough import Passthrough
+from vcam.pipeline import Pipeline
+from vcam.session import Session
+from vcam.stats import Snapshot
+
+FRAME = frame_ticks(30)
+DELAY = 2400  # 50 ms of look-ahead
+
+
+class Player:
+    """Plays samples in 10 ms blocks at their pace, then says that it has finished."""
+
+    name, overflows, finished = "player", 0, False
+
+    def __init__(self, samples, hear) -> None:
+        self._samples, self._hear, self._closed = samples, hear, threading.Event()
+        self._thread = threading.Thread(target=self._play, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._thread.join()
+
+    def _play(self) -> None:
+        start = time.monotonic()
+        for number, offset in enumerate(range(0, len(self._samples), 480)):
+            if self._closed.wait(max(0.0, start + number * 0.01 - time.monotonic())):
+                return
+            self._hear(self._samples[offset : offset + 480])
+        self.finished = True
+
+
+class TimedCamera(MemoryCamera):
+    """Remembers when each frame came."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def send(self, frame: Frame) -> None:
+        super().send(frame)
+        self.times.append(time.monotonic())
+
+    @property
+    def longest_gap(self) -> float:
+        return float(np.diff(self.times).max())
+
+
+def engine() -> Engine:
+    return Engine(Pipeline(LoudnessMotion(delay=DELAY), PlainRenderer(), Passthrough()), 30)
+
+
+def lived(samples, camera, link=None, **settings) -> tuple[Session, Snapshot]:
+    session = Session(link or LocalLink(engine()), camera, 30, **settings)
+    return session, session.run(Player(samples, session.hear), seconds=10)
+
+
+def test_each_frame_is_shown_at_its_tick_plus_the_delay():
+    camera = TimedCamera()
+    _, last = lived(tone(3.0), camera)
+    ticks = [frame.at for frame in camera.frames if frame.at >= 0]
+    assert ticks == sorted(ticks)
+    assert all(tick % FRAME == 0 for tick in ticks)
+    assert last.on_time > 0.9
+    assert last.fresh > 55
+    assert 50 < last.latency_ms.p50 < 150
+    assert last.latency_ms.p50 == pytest.approx(last.delay_ms, abs=10)
+    assert last.engine.state == "live"
+
+
+class DeafLink(LocalLink):
+    """An engine that never answers."""
+
+    def receive(self, shown: int, wait: float) -> list:
+        time.sleep(wait)
+        return []
+
+
+def test_without_an_engine_the_placeholder_is_shown_at_full_rate():
+    camera = TimedCamera()
+    picture = np.full((16, 16, 3), 77, np.uint8)
+    _, last = lived(tone(1.0), camera, DeafLink(engine()), placeholder=picture)
+    assert camera.sent > 25
+    assert all((frame.pixels == 77).all() for frame in camera.frames)
+    assert last.fresh == 0
+
+
+class HoldingLink(LocalLink):
+    """An engine that stands still from second 1 to 2."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._start = time.monotonic()
+
+    def receive(self, shown: int, wait: float) -> list:
+        if 1.5 < time.monotonic() - self._start < 2.5:
+            time.sleep(wait)
+            return []
+        return super().receive(shown, wait)
+
+
+def test_a_stalled_engine_costs_frames_but_never_the_camera():
+    camera = TimedCamera()
+    _, last = lived(tone(4.0), camera, HoldingLink(engine()))
+    assert camera.longest_gap < 0.1
+    assert 25 <= last.late <= 45
+    assert last.fresh > 40
+    newest = [frame.at for frame in camera.frames][-30:-10]
+    assert len(set(newest)) > 15  # moving again
+
+
+class Mute(Player):
+    """Plays for a while and then says nothing, without an end: a dead microphone."""
+
+    def _play(self) -> None:
+        super()._play()
+        self.finished = False
+
+
+def test_a_dead_microphone_becomes_silence_and_the_face_goes_on():
+    camera = TimedCamera()
+    session = Session(LocalLink(engine()), camera, 30)
+    last = session.run(Mute(tone(1.0), session.hear), seconds=3.0)
+    assert camera.longest_gap < 0.1
+    assert last.silence_filled_ms > 1000
+    assert max(frame.at for frame in camera.frames) > 2 * 48_000
+    assert camera.frames[-1].pixels.max() == 0  # the silent face of the fake
+
+
+def test_a_camera_that_fails_ends_the_run_with_its_error():
+    class Broken(MemoryCamera):
+        def send(self, frame: Frame) -> None:
+            raise DeviceError("the camera caught fire")
+
+    with pytest.raises(DeviceError, match="caught fire"):
+        lived(tone(5.0), Broken(), placeholder=np.zeros((16, 16, 3), np.uint8))
+
+
+def test_a_recorder_hears_everything_that_was_said():
+    class Tape(MemoryCamera):
+        def __init__(self) -> None:
+            super().__init__()
+            self.heard: list[AudioChunk] = []
+
+        def hear(self, sound: AudioChunk) -> None:
+            self.heard.append(sound)
+
+    tape, voice = Tape(), tone(1.0)
+    lived(voice, tape)
+    sound = np.concatenate([chunk.samples for chunk in tape.heard])
+    assert np.array_equal(sound[: len(voice)], voice)
+    starts = [chunk.start for chunk in tape.heard]
+    assert starts == [sum(len(c.samples) for c in tape.heard[:n]) for n in range(len(starts))]
+
+
+def test_every_frame_passes_the_stamp():
+    camera = MemoryCamera()
+
+    def stamp(frame: Frame) -> Frame:
+        return Frame(frame.at, np.full((16, 16, 3), 99, np.uint8))
+
+    lived(tone(1.5), camera, stamp=stamp)
+    assert camera.sent
+    assert all((frame.pixels == 99).all() for frame in camera.frames)
