@@ -1,0 +1,225 @@
+"""Where the voice comes from: a microphone, a sound file or silence, all with one face.
+
+Each is made with `hear`, which gets 48 kHz mono blocks of float32 samples [n] on a thread of the
+source, from `start` to `close`. `overflows` counts blocks that were lost, `finished` says that a
+file has been played to its end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+
+from vcam.audio import portaudio
+from vcam.audio.wav import read_wav
+from vcam.errors import DeviceError
+from vcam.media import TICKS_PER_SECOND, FloatArray
+
+BLOCK = TICKS_PER_SECOND // 100
+LATENCY = 0.02  # seconds asked of PortAudio: two blocks; more makes them come in bursts
+LONGEST_CATCH_UP = 1.0  # seconds of sound that a late file delivers at once; older is lost
+
+Hear = Callable[[FloatArray], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneInfo:
+    """A microphone that may be named, and whether it hears a loudspeaker instead of a room."""
+
+    name: str
+    title: str
+    monitor: bool
+
+
+def list_microphones() -> list[MicrophoneInfo]:
+    """All microphones, the default one first; DeviceError when sound does not work here at all."""
+    return [MicrophoneInfo(each.name, each.title, each.monitor) for each in portaudio.inputs()]
+
+
+class Microphone:
+    """The microphone called `name` (or by a part of its name), or the default one for None."""
+
+    finished = False
+
+    def __init__(self, name: str | None, hear: Hear) -> None:
+        """Find it; DeviceError says what is there when it is not."""
+        self._input = _find(name, portaudio.inputs())
+        self.name = self._input.title
+        self.overflows = 0
+        self._hear = hear
+        self._stack = contextlib.ExitStack()
+
+    def start(self) -> None:
+        """Open the device and listen; DeviceError when another program holds it, or it is gone."""
+        sounddevice = portaudio.portaudio()
+        portaudio.choose(self._input.source)
+        with contextlib.ExitStack() as opening:
+            stream = self._opened(sounddevice)
+            opening.callback(stream.close)
+            opening.enter_context(portaudio.streaming())
+            stream.start()
+            self._stack = opening.pop_all()
+
+    def close(self) -> None:
+        """Stop listening and let go of the device."""
+        self._stack.close()
+
+    def _opened(self, sounddevice: Any) -> Any:
+        """A stream at 48 kHz, or else at the device's own rate and resampled."""
+        own_rate = int(sounddevice.query_devices(self._input.device)["default_samplerate"])
+        refusals = []
+        for rate in (TICKS_PER_SECOND, own_rate):
+            try:
+                return sounddevice.InputStream(
+                    device=self._input.device,
+                    channels=1,
+                    samplerate=rate,
+                    blocksize=rate // 100,
+                    latency=LATENCY,
+                    dtype="float32",
+                    callback=self._listener(rate),
+                )
+            except sounddevice.PortAudioError as error:
+                refusals.append(str(error.args[0]))
+        raise DeviceError(
+            f"the microphone {self.name} does not open ({refusals[-1]}); "
+            "stop the program that holds it, or name another one: vcam devices"
+        )
+
+    def _listener(self, rate: int) -> Callable[..., None]:
+        convert = None if rate == TICKS_PER_SECOND else StreamResampler(rate)
+
+        def heard(block: FloatArray, _frames: int, _time: Any, status: Any) -> None:
+            self.overflows += bool(status.input_overflow)
+            samples = block[:, 0].copy()
+            self._hear(convert(samples) if convert else samples)
+
+        return heard
+
+
+class StreamResampler:
+    """Any rate -> 48 kHz, block after block; it holds back under a millisecond of sound."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._resampler = AudioResampler(format="fltp", layout="mono", rate=TICKS_PER_SECOND)
+
+    def __call__(self, samples: FloatArray) -> FloatArray:
+        """The next samples [n] as 48 kHz samples [about n * 48000 / rate]."""
+        frame = AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
+        frame.sample_rate = self._rate
+        pieces = [piece.to_ndarray()[0] for piece in self._resampler.resample(frame)]
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+
+class PreparedSound:
+    """Delivers samples as a microphone would: 10 ms blocks, each once its time has passed."""
+
+    def __init__(
+        self,
+        name: str,
+        samples: FloatArray,
+        hear: Hear,
+        loop: bool,
+        now: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self.name = name
+        self.overflows = 0
+        self.finished = False
+        self._samples, self._hear, self._loop = samples, hear, loop
+        self._now, self._sleep = now, sleep
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._deliver, name="vcam-sound", daemon=True)
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """The sound in blocks of 10 ms, without waiting; the last one may be shorter."""
+        while True:
+            for start in range(0, len(self._samples), BLOCK):
+                yield self._samples[start : start + BLOCK]
+            if not self._loop:
+                return
+
+    def start(self) -> None:
+        """Begin to deliver, on a thread of its own."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop delivering."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _deliver(self) -> None:
+        due = self._now()
+        for block in self.blocks():
+            due += len(block) / TICKS_PER_SECOND
+            wait = due - self._now()
+            if wait < -LONGEST_CATCH_UP:  # the machine slept; a microphone would have lost this
+                self.overflows += 1
+                continue
+            self._sleep(max(0.0, wait))
+            if self._stop.is_set():
+                return
+            self._hear(block)
+        self.finished = True
+
+
+class WavFile(PreparedSound):
+    """A sound file in place of a microphone, once or again and again."""
+
+    def __init__(
+        self,
+        path: Path,
+        hear: Hear,
+        loop: bool = False,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Read `path`; MediaError says what is wrong with it."""
+        super().__init__(path.name, read_wav(path).samples, hear, loop, now, sleep)
+
+
+class Silence(PreparedSound):
+    """Nobody speaks, for ever."""
+
+    def __init__(
+        self,
+        hear: Hear,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        super().__init__("silence", np.zeros(BLOCK, np.float32), hear, True, now, sleep)
+
+
+def _find(name: str | None, found: list[portaudio.Input]) -> portaudio.Input:
+    """The microphone that `name` means: exactly, or as the only one that has it in its name."""
+    if not found:
+        raise DeviceError("there is no microphone; plug one in, or speak from a file: --wav FILE")
+    if name is None:
+        return found[0]
+    for matches in (
+        [each for each in found if name in (each.name, each.title)],
+        [each for each in found if name.lower() in f"{each.name}\n{each.title}".lower()],
+    ):
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise DeviceError(f"{name} may mean {_names(matches)}; write the whole name")
+    close = difflib.get_close_matches(name, [each.name for each in found], n=1, cutoff=0.4)
+    hint = f"did you mean {close[0]}?" if close else f"there are: {_names(found)}"
+    raise DeviceError(f"no microphone is called {name}; {hint}")
+
+
+def _names(found: list[portaudio.Input]) -> str:
+    return ", ".join(each.name for each in found)
