@@ -9,9 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "vcam"
 LEVELS = [
-    {"errors", "arkit", "tickcode"},
+    {"errors", "arkit"},
     {"media"},
-    {"stages", "config", "stats", "checkpoint", "graphed", "flame"},
+    {"stages", "config", "stats", "tickcode", "checkpoint", "graphed", "flame"},
     {"nets"},
     {"audio", "motion", "render", "mouth", "camera", "clock", "playout", "landmarks"},
     {"backends"},

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
 
 import numpy as np
 import pytest
 
 from tests.fakes import LoudnessMotion, PlainRenderer, tone
+from vcam.audio.microphone import Hear, PreparedSound
 from vcam.camera.memory import MemoryCamera
 from vcam.engine import Engine
 from vcam.errors import DeviceError
 from vcam.link.local import LocalLink
-from vcam.media import AudioChunk, Frame, frame_ticks
+from vcam.media import AudioChunk, FloatArray, Frame, frame_ticks
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
 from vcam.session import Session
@@ -23,29 +23,11 @@ FRAME = frame_ticks(30)
 DELAY = 2400  # 50 ms of look-ahead
 
 
-class Player:
-    """Plays samples in 10 ms blocks at their pace, then says that it has finished."""
+class Player(PreparedSound):
+    """Plays samples at their pace, as a microphone would."""
 
-    name, overflows, finished = "player", 0, False
-
-    def __init__(self, samples, hear) -> None:
-        self._samples, self._hear, self._closed = samples, hear, threading.Event()
-        self._thread = threading.Thread(target=self._play, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def close(self) -> None:
-        self._closed.set()
-        self._thread.join()
-
-    def _play(self) -> None:
-        start = time.monotonic()
-        for number, offset in enumerate(range(0, len(self._samples), 480)):
-            if self._closed.wait(max(0.0, start + number * 0.01 - time.monotonic())):
-                return
-            self._hear(self._samples[offset : offset + 480])
-        self.finished = True
+    def __init__(self, samples: FloatArray, hear: Hear) -> None:
+        super().__init__("player", samples, hear, False, time.monotonic, time.sleep)
 
 
 class TimedCamera(MemoryCamera):
@@ -130,8 +112,8 @@ def test_a_stalled_engine_costs_frames_but_never_the_camera():
 class Mute(Player):
     """Plays for a while and then says nothing, without an end: a dead microphone."""
 
-    def _play(self) -> None:
-        super()._play()
+    def _deliver(self) -> None:
+        super()._deliver()
         self.finished = False
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import cv2
-import numpy as np
 from rich.table import Table
 
 from vcam.audio.microphone import WavFile
+from vcam.audio.wav import read_wav
 from vcam.camera.memory import MemoryCamera
 from vcam.engine import Engine
 from vcam.link.child import ChildLink
-from vcam.media import FloatArray
 from vcam.offline import frames_of
 from vcam.profile import Profile
 from vcam.session import Session
@@ -35,24 +35,25 @@ class Cost:
         return sum(taken.p50 for taken in self.stages_ms.values())
 
 
-def cost(profile: Profile, voice: FloatArray, fps: int, size: int) -> Cost:
-    """Make the frames of `voice` [n] once, on one thread, without a clock."""
+def cost(profile: Profile, voice: Path, fps: int, size: int) -> Cost:
+    """Make the frames of the sound file `voice` once, on one thread, without a clock."""
     cv2.setNumThreads(1)
+    samples = read_wav(voice).samples
     engine = Engine.open(profile, fps, size, watch=Stopwatch(time.thread_time))
     stages: dict[str, Series] = {}
     start, frames = time.thread_time(), 0
-    for finished in frames_of(voice, engine):
+    for finished in frames_of(samples, engine):
         frames += 1
         for name, taken in finished.took.items():
             stages.setdefault(name, Series()).add(taken)
     spent = time.thread_time() - start
     quantiles = {name: series.quantiles() for name, series in stages.items()}
-    return Cost(quantiles, frames, len(voice) / 48_000 / spent)
+    return Cost(quantiles, frames, len(samples) / 48_000 / spent)
 
 
 def live(
     profile: Profile,
-    voice: FloatArray,
+    voice: Path,
     fps: int,
     size: int,
     seconds: float,
@@ -60,9 +61,7 @@ def live(
 ) -> Snapshot:
     """The real session over a looped voice into a memory camera, for so many seconds."""
     session = Session(ChildLink(profile, fps, size), MemoryCamera(limit=1), fps)
-    copies = int(np.ceil(seconds * 48_000 / len(voice))) + 1
-    source = WavFile(np.tile(voice, copies), session.hear)
-    return session.run(source, seconds, watch)
+    return session.run(WavFile(voice, session.hear, loop=True), seconds, watch)
 
 
 def table(spent: Cost, run: Snapshot) -> Table:

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from vcam import __version__
 from vcam.config import FPS_CHOICES, RunConfig
-from vcam.errors import MediaError, VcamError
+from vcam.errors import DeviceError, MediaError, VcamError
 from vcam.stats import Snapshot
 
 SAMPLE = Path(__file__).parent / "assets" / "hello.wav"
@@ -86,7 +86,10 @@ def devices(options: argparse.Namespace) -> None:
     from vcam.audio.microphone import list_microphones
     from vcam.camera.open import list_cameras
 
-    _list("Microphones", [(found.name, found.trouble) for found in list_microphones()])
+    try:
+        _list("Microphones", [(found.name, None) for found in list_microphones()])
+    except DeviceError as error:
+        _list("Microphones", [("none", str(error))])
     _list(
         "Cameras", [(f"{found.name} ({found.backend})", found.trouble) for found in list_cameras()]
     )
@@ -109,15 +112,12 @@ def bench(options: argparse.Namespace) -> None:
     """vcam bench: the cost of each stage, and one live run."""
     from vcam import bench as measure
     from vcam import profile
-    from vcam.audio.wav import read_wav
 
-    chosen, voice = profile.load(options.profile), read_wav(options.wav)
+    what = (profile.load(options.profile), options.wav, options.fps, options.size)
     with out.status("measuring the stages"):
-        cost = measure.cost(chosen, voice, options.fps, options.size)
+        cost = measure.cost(*what)
     with out.status("starting the engine") as status:
-        last = measure.live(
-            chosen, voice, options.fps, options.size, options.seconds, _say(status.update)
-        )
+        last = measure.live(*what, options.seconds, _say(status.update))
     out.print(measure.table(cost, last))
     print(json.dumps(measure.as_json(cost, last)))
 
@@ -193,7 +193,7 @@ def _film(voice_path: Path, output: Path, options: argparse.Namespace) -> None:
 
     if output.suffix.lower() != ".mp4":
         raise MediaError(f"cannot film into {output}: the file must be called something.mp4")
-    chosen, voice = profile.load(options.profile), read_wav(voice_path)
+    chosen, voice = profile.load(options.profile), read_wav(voice_path).samples
     with Progress(console=out, transient=True) as progress:
         task = progress.add_task("loading the avatar", total=1.0)
         engine = Engine.open(chosen, options.fps, options.size)

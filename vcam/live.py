@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from vcam import profile, tickcode
 from vcam.audio.microphone import Microphone, WavFile
-from vcam.audio.wav import read_wav
 from vcam.camera.open import open_camera
 from vcam.config import RunConfig
 from vcam.link.child import ChildLink
-from vcam.media import FloatArray, Frame, Image, frame_ticks
+from vcam.media import Frame, Image, frame_ticks
 from vcam.session import Session, Source
 from vcam.stats import Snapshot
 
@@ -32,7 +32,6 @@ def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None
     """
     sys.setswitchinterval(SWITCH)
     chosen = profile.load(config.profile)
-    voice = None if config.wav is None else read_wav(config.wav)
     size = (config.size, config.size)
     with ExitStack() as closing:
         camera = open_camera(config.camera, size, config.fps)
@@ -41,7 +40,7 @@ def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None
         closing.callback(link.close)
         portrait = placeholder(chosen.portrait, config.size)
         session = Session(link, camera, config.fps, portrait, config.profile, _stamp(config.fps))
-        source = _source(config.microphone, voice, session)
+        source = _source(config, session)
         with _signals(session.stop):
             return session.run(source, config.seconds, watch)
 
@@ -52,14 +51,13 @@ def placeholder(path: Path | None, size: int) -> Image | None:
     if picture is None:
         return None
     picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
-    rgb: Image = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
-    return rgb
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def _source(microphone: str | None, voice: FloatArray | None, session: Session) -> Source:
-    if voice is not None:
-        return WavFile(voice, session.hear)
-    return Microphone(microphone, session.hear)
+def _source(config: RunConfig, session: Session) -> Source:
+    if config.wav is not None:
+        return WavFile(config.wav, session.hear)
+    return Microphone(config.microphone, session.hear)
 
 
 def _stamp(fps: int) -> Callable[[Frame], Frame]:
