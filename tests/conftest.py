@@ -73,17 +73,14 @@ def running_sound_server() -> Iterator[SoundServer]:
             pytest.skip(f"no {program} here; sudo apt install pulseaudio pulseaudio-utils")
     with tempfile.TemporaryDirectory(prefix="vcam-pulse.") as folder:
         server = SoundServer(
-            os.environ
-            | {"XDG_RUNTIME_DIR": folder, "PULSE_SERVER": f"unix:{folder}/pulse/native"}
+            os.environ | {"XDG_RUNTIME_DIR": folder, "PULSE_SERVER": f"unix:{folder}/pulse/native"}
         )
         with _pulseaudio(server, Path(folder) / "log"):
             yield server
 
 
 @pytest.fixture
-def sound_server(
-    running_sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
-) -> SoundServer:
+def sound_server(running_sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch) -> SoundServer:
     """A private sound server that this process uses too; skips where PulseAudio is missing."""
     for name in ("XDG_RUNTIME_DIR", "PULSE_SERVER"):
         monkeypatch.setenv(name, running_sound_server.environment[name])

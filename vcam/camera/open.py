@@ -71,7 +71,7 @@ def _candidates(name: str) -> list[CameraInfo]:
     if cameras:
         return cameras
     if name == "auto":
-        raise DeviceError(virtual.no_loopback())
+        raise DeviceError(virtual.no_device())
     if name.startswith("/dev/") and sys.platform == "linux":
         return [CameraInfo(name, "v4l2loopback", None)]  # opening it says what is wrong
     raise _unknown(name)

@@ -63,10 +63,13 @@ class VideoFile:
         self._shown = -1  # newest frame's time stamp
         self._heard = 0  # ticks of sound written
         self._open = True
+        if path.is_dir():
+            raise MediaError(f"cannot write {path}: it is a directory; name a file in it")
         with self._fragile():
             self._film = av.open(str(self._part), "w", format="mp4")
             self._picture = _picture_stream(self._film, size, fps)
             self._sound = _sound_stream(self._film)
+            self._film.start_encoding()
 
     def send(self, frame: Frame) -> None:
         """Append `frame`; it may be a repetition, or come late."""

@@ -84,7 +84,7 @@ def label(device: str) -> str:
     return v4l2.query(device).card if sys.platform == "linux" else device
 
 
-def no_loopback() -> str:
+def no_device() -> str:
     """Why this Linux has no loopback camera, and the command that makes one."""
     release = os.uname().release
     if v4l2.nodes() and not v4l2.loopbacks():
@@ -99,7 +99,7 @@ def _first_loopback() -> str:
     if free:
         return free[0]
     reasons = [f"{path}: {trouble}" for path, _, trouble in devices()]
-    raise DeviceError("\n".join(reasons) or no_loopback())
+    raise DeviceError("\n".join(reasons) or no_device())
 
 
 def _trouble(found: v4l2.Loopback) -> str | None:
