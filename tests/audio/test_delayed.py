@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from tests.fakes import tone
+from vcam.audio.delayed import FADE, FASTEST, JUMP, DelayedVoice, Follower, Interpolator
+from vcam.audio.ring import RingBuffer
+from vcam.media import TICKS_PER_SECOND
+
+BLOCK = 480
+MS = TICKS_PER_SECOND / 1000
+
+
+def ring_of(samples) -> RingBuffer:
+    ring = RingBuffer()
+    ring.append(samples)
+    return ring
+
+
+def off_tone_db(samples, hertz):
+    """Energy beside the tone, in dB below it: clicks and images show here."""
+    spectrum = np.abs(np.fft.rfft(samples * np.blackman(len(samples)))) ** 2
+    peak = round(hertz * len(samples) / TICKS_PER_SECOND)
+    near = slice(peak - 40, peak + 41)
+    beside = spectrum.sum() - spectrum[near].sum()
+    return 10 * np.log10(spectrum[near].sum() / beside)
+
+
+def test_whole_ticks_at_normal_speed_are_copied():
+    voice = tone(1.0)
+    got = Interpolator(ring_of(voice)).read(1000.0, 1.0, 480)
+    assert np.abs(got - voice[1000:1480]).max() < 1e-6
+
+
+@pytest.mark.parametrize("hertz", [200, 3000, 12_000, 18_000])
+@pytest.mark.parametrize("speed", [1.0002, 0.995, 1.005])
+def test_stretching_leaves_a_pure_tone_pure(hertz, speed):
+    interpolator = Interpolator(ring_of(tone(3.0, hertz)))
+    blocks = [interpolator.read(4800 + n * BLOCK * speed, speed, BLOCK) for n in range(200)]
+    assert off_tone_db(np.concatenate(blocks), hertz * speed) > 60
+
+
+def test_what_is_not_held_is_silence():
+    interpolator = Interpolator(ring_of(np.ones(480, np.float32)))
+    assert not interpolator.read(-5000.0, 1.0, 480).any()
+    assert not interpolator.read(90_000.0, 1.0, 480).any()
+
+
+def test_a_constant_error_is_stretched_away_inaudibly():
+    follower, target, speeds = Follower(), 0.0, []
+    follower.step(BLOCK, target)
+    for _ in range(2000):
+        target += BLOCK
+        speeds.append(follower.step(BLOCK, target + 20 * MS)[1])
+    assert abs(follower.error) < 1 * MS
+    assert max(np.abs(np.array(speeds) - 1)) <= FASTEST + 1e-12
+    assert follower.jumps == 0
+
+
+@pytest.mark.parametrize("ppm", [200, -200])
+def test_two_hours_of_drift_are_followed(ppm):
+    follower, target, errors = Follower(), 0.0, []
+    chance, block = np.random.default_rng(3), TICKS_PER_SECOND // 20
+    for _ in range(2 * 3600 * 20):
+        target += block * (1 + ppm * 1e-6)
+        follower.step(block, target + chance.normal(0, 0.5 * MS))
+        errors.append(follower.error)
+    settled = np.array(errors[1200:])  # after a minute
+    assert np.percentile(np.abs(settled), 99) < 2 * MS
+    assert abs(np.mean(settled)) < 0.1 * MS
+    assert follower.drift_ppm == pytest.approx(ppm, abs=20)
+    assert follower.jumps == 0
+
+
+def test_a_leap_fades_without_a_click():
+    voice = DelayedVoice(ring_of(tone(4.0, 500)))
+    before = voice.read(BLOCK, 48_000.0)
+    after = voice.read(BLOCK, 48_000.0 + BLOCK + 5 * JUMP)
+    joined = np.concatenate([before, after])
+    assert voice.follower.jumps == 1
+    steepest = np.abs(np.diff(tone(0.1, 500))).max() + 1.1 / FADE
+    assert np.abs(np.diff(joined)).max() < steepest
+    assert (
+        np.abs(after[FADE:] - tone(4.0, 500)[48_000 + 5 * JUMP + BLOCK :][FADE:BLOCK]).max() < 1e-3
+    )
