@@ -1,0 +1,126 @@
+"""The embedded avatar: a stylised head on OpenCV's rasteriser, for the CPU alone.
+
+Conventions: the camera looks at the face; x points to the right of the picture (the avatar's
+left), y up, z towards the camera. `Motion.head` turns the head by the right-hand rule: positive x
+nods down, positive y turns to the avatar's left (the picture's right), positive z tilts the top of
+the head to the avatar's right (the picture's left).
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vcam.arkit import NAMES
+from vcam.media import TICKS_PER_SECOND, BlendshapeFace, FloatArray, Frame, Image, Motion
+from vcam.render.head3d_mesh import Head, load_head, rotation
+from vcam.render.head3d_paint import LOOKS, Look, Tile, atlas, unroll
+from vcam.render.head3d_shade import Layer, Screen, lay, light
+from vcam.render.head3d_wear import beanie, hoodie
+
+__all__ = ["LOOKS", "Head3dRenderer", "Look"]
+
+PIVOT = np.array([0, -0.75, -0.55], np.float32)  # where the skull sits on the neck
+TURN_LIMIT = np.array([0.45, 0.60, 0.40], np.float32)  # radians about x, y, z
+NECK_TOP, NECK_BOTTOM = -0.80, -1.45  # the neck bends between these heights
+BREATHS_PER_SECOND = 0.25
+BREATH_LIFT = 0.012
+SAMPLES = 2.0
+
+
+class Head3dRenderer:
+    """Draws a talking character with blendshapes; a frame depends on its motion alone."""
+
+    def __init__(self, size: int = 512, look: Look = LOOKS["sunny"]) -> None:
+        assert 64 <= size <= 2048, size
+        self._head = Head(load_head())
+        self._screen = Screen(size, SAMPLES)
+        self._atlas = atlas(look, self._head.asset)
+        self._cap = beanie()
+        head, cap = self._head, self._cap
+        self._faces = np.concatenate([head.faces, head.total + cap.faces]).astype(np.int32)
+        self._sky = np.ones(head.total, np.float32)
+        self._sky[: head.count] = head.asset.sky
+        self._places = self._place()
+        rest = head.asset.vertices
+        bend = (rest[:, 1] - NECK_BOTTOM) / (NECK_TOP - NECK_BOTTOM)
+        self._bend = np.clip(bend, 0, 1)[:, None].astype(np.float32)
+        self._bend[head.asset.counts[0] :] = 1
+        self._bend[rest[:, 1] > -0.6] = 1
+        self._wall = _wall(size, look)
+        self._clothes = self._dress()
+
+    def reset(self) -> None:
+        """Nothing to forget: no frame depends on another."""
+
+    def step(self, motion: Motion) -> Frame:
+        """Draw the head; `motion.face` must be a `BlendshapeFace`."""
+        assert isinstance(motion.face, BlendshapeFace), type(motion.face)
+        weights = _plausible(motion.face.weights, np.ones(len(NAMES), np.float32), low=0.0)
+        turn = rotation(_plausible(motion.head, TURN_LIMIT))
+        breath = BREATH_LIFT * np.sin(2 * np.pi * BREATHS_PER_SECOND * motion.at / TICKS_PER_SECOND)
+        points, values = self._surfaces(weights, turn)
+        points[:, 1] += np.float32(breath)
+        pixels = self._screen.project(points)
+        face, _ = self._screen.draw(pixels, self._faces, values, self._atlas)
+        picture = self._wall.copy()
+        behind, before = self._clothes
+        lay(picture, behind)
+        lay(picture, face)
+        lay(picture, before)
+        landmarks = pixels[self._head.asset.landmarks, :2].copy()
+        return Frame(motion.at, picture, landmarks)
+
+    def _surfaces(self, weights: FloatArray, turn: FloatArray) -> tuple[FloatArray, FloatArray]:
+        head, cap = self._head, self._cap
+        posed = head.pose(weights)
+        turned = (posed - PIVOT) @ turn.T + PIVOT
+        turned[: head.count] += (posed[: head.count] - turned[: head.count]) * (1 - self._bend)
+        normals = np.concatenate([head.normals(turned), cap.normals @ turn.T])
+        sky = np.concatenate([self._sky, cap.sky])
+        sky[head.asset.counts[0] : head.count] *= 0.6
+        lit = light(normals, sky)
+        points = np.concatenate([turned, (cap.vertices - PIVOT) @ turn.T + PIVOT])
+        return points, np.concatenate([self._places, lit[:, None]], 1)
+
+    def _place(self) -> FloatArray:
+        head = self._head
+        counts = np.cumsum(head.asset.counts)
+        places = np.empty((head.total, 2), np.float32)
+        places[: counts[0]] = unroll(head.asset.vertices[: counts[0]])
+        middle = np.full(1, 0.5, np.float32)
+        tiles = (Tile.CAVITY, Tile.TEETH, Tile.TEETH, Tile.TONGUE)
+        for tile, start, end in zip(tiles, counts[:-1], counts[1:], strict=True):
+            places[start:end] = tile.place(middle, middle)
+        for start in head.eye_starts:
+            x, y = head.eye_picture.T
+            places[start : start + len(x)] = Tile.EYE.place(0.5 + x / 2, 0.5 - y / 2)
+        return np.concatenate([places, self._cap.places])
+
+    def _dress(self) -> tuple[Layer, Layer]:
+        """The clothes behind the neck, and those of them that hide it."""
+        cloth = hoodie()
+        values = np.concatenate([cloth.places, light(cloth.normals, cloth.sky)[:, None]], 1)
+        pixels = self._screen.project(cloth.vertices)
+        whole, _ = self._screen.draw(pixels, cloth.faces, values, self._atlas)
+        near = cloth.vertices[:, 2] > -0.62
+        front = cloth.faces[near[cloth.faces].all(1)]
+        before, _ = self._screen.draw(pixels, front, values, self._atlas)
+        return whole, before
+
+
+def _plausible(values: FloatArray, limit: FloatArray, low: float | None = None) -> FloatArray:
+    """Clamp to what a head can do; what is not a number is neutral."""
+    known = np.nan_to_num(np.asarray(values, np.float32), nan=0.0)
+    return np.clip(known, -limit if low is None else low, limit)
+
+
+def _wall(size: int, look: Look) -> Image:
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
+    inner, outer = (np.array(colour, np.float32) for colour in look.wall)
+    away = np.clip(np.hypot(x - 0.5, (y - 0.42) * 0.9) * 1.5, 0, 1)[..., None]
+    picture = inner + (outer - inner) * away**1.5
+    noise = np.random.default_rng(0).normal(
+        0, 0.7, (size, size, 1)
+    )  # hides the steps of a gradient
+    return cv2.GaussianBlur(np.clip(picture + noise, 0, 255).astype(np.uint8), (0, 0), 0.5)

@@ -1,0 +1,132 @@
+"""Light and pixels of the embedded avatar: camera, rasteriser, light ramp, layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from vcam.media import FloatArray, Image
+from vcam.render.head3d_mesh import IntArray
+
+DISTANCE = 9.0  # from the camera to the eyes
+HEIGHT = 3.55  # units of the scene that the picture is high
+CENTRE_Y = -0.21  # the scene's height at the picture's middle
+KEY = np.array([-0.50, 0.55, 0.67], np.float32)
+FILL = np.array([0.85, 0.10, 0.35], np.float32)
+RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
+FAR = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A picture to lay over another: colours already multiplied by coverage."""
+
+    colours: Image  # [h, w, 3]
+    cover: Image  # [h, w]
+    left: int
+    top: int
+
+
+def ramp() -> Image:
+    """Light 0..255 to a colour to multiply by [256, 1, 3]: warm in the shade, white at the top."""
+    steps = [0.0, 0.25, 0.5, 0.72, 0.88, 1.0]
+    red = [0.30, 0.56, 0.84, 0.99, 1.06, 1.34]
+    green = [0.20, 0.44, 0.75, 0.96, 1.04, 1.32]
+    blue = [0.24, 0.46, 0.74, 0.94, 1.01, 1.28]
+    at = np.linspace(0, 1, 256)
+    table = np.stack([np.interp(at, steps, part) for part in (red, green, blue)], 1)
+    return np.rint(table / RAMP_TOP * 255).astype(np.uint8)[:, None]
+
+
+def light(normals: FloatArray, sky: FloatArray) -> FloatArray:
+    """Light 0..1 on surfaces [n] with unit normals [n, 3]: a soft key, a weak fill, the sky."""
+    key = normals @ (KEY / np.linalg.norm(KEY))
+    fill = normals @ (FILL / np.linalg.norm(FILL))
+    soft = np.clip(0.62 * key + 0.38, 0, 1)
+    half = np.clip(key, 0, 1)
+    half **= 8
+    return (0.12 + 0.62 * soft + 0.10 * np.clip(fill, 0, 1)) * (
+        0.30 + 0.70 * sky
+    ) + 0.10 * half * sky
+
+
+class Screen:
+    """A camera before the avatar and the buffers that it draws into, at several samples a pixel."""
+
+    def __init__(self, size: int, samples: float) -> None:
+        self.size, self.samples = size, samples
+        self._scale = size / HEIGHT * DISTANCE
+        self._ramp = ramp()
+        self._settings = cv2.TriangleRasterizeSettings()
+        self._settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
+        self._settings.setCullingMode(cv2.RASTERIZE_CULLING_CW)
+
+    def project(self, points: FloatArray) -> FloatArray:
+        """Points [n, 3] -> pixels and distance [n, 3]."""
+        away = DISTANCE - points[:, 2]
+        out = np.empty_like(points)
+        out[:, 0] = points[:, 0] / away * self._scale + self.size / 2
+        out[:, 1] = (CENTRE_Y - points[:, 1]) / away * self._scale + self.size / 2
+        out[:, 2] = away
+        return out
+
+    def draw(
+        self, pixels: FloatArray, faces: IntArray, values: FloatArray, atlas: Image
+    ) -> tuple[Layer, NDArray[np.float32]]:
+        """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1).
+
+        Returns the layer at the picture's resolution and the distances at the samples'.
+        """
+        low = np.clip(np.floor(pixels[:, :2].min(0)) - 1, 0, self.size - 2).astype(int)
+        high = np.clip(np.ceil(pixels[:, :2].max(0)) + 1, low + 2, self.size).astype(int)
+        width, height = (high - low).tolist()
+        w, h = (round(side * self.samples) for side in (width, height))
+        colour, depth = np.zeros((h, w, 3), np.float32), np.full((h, w), FAR, np.float32)
+        self._rasterise(pixels, low, (width, height), faces, values, colour, depth)
+        shaded = self._shade(colour, atlas)
+        cover = (depth < 0.9 * FAR).astype(np.uint8) * np.uint8(255)
+        shaded &= cover[..., None]
+        small = (width, height)
+        return Layer(
+            cv2.resize(shaded, small, interpolation=cv2.INTER_AREA),
+            cv2.resize(cover, small, interpolation=cv2.INTER_AREA),
+            int(low[0]), int(low[1]),
+        ), depth  # fmt: skip
+
+    def _rasterise(
+        self,
+        pixels: FloatArray,
+        low: NDArray[np.int64],
+        extent: tuple[int, int],
+        faces: IntArray,
+        values: FloatArray,
+        colour: FloatArray,
+        depth: FloatArray,
+    ) -> None:
+        width, height = extent
+        view = np.empty_like(pixels)  # undo the division that the rasteriser will do
+        view[:, 0] = (pixels[:, 0] - low[0] - width / 2) * (2 / height) * pixels[:, 2]
+        view[:, 1] = (height / 2 - pixels[:, 1] + low[1]) * (2 / height) * pixels[:, 2]
+        view[:, 2] = -pixels[:, 2]
+        cv2.triangleRasterize(
+            view[:, None], faces[:, None], values[:, None], colour, depth,
+            np.eye(4, dtype=np.float32), np.pi / 2, 1.0, FAR, self._settings,
+        )  # fmt: skip
+
+    def _shade(self, colour: FloatArray, atlas: Image) -> Image:
+        x, y, lit = cv2.split(colour)
+        albedo = cv2.remap(atlas, x, y, cv2.INTER_LINEAR)
+        steps = cv2.convertScaleAbs(lit, alpha=255)
+        tint = cv2.LUT(cv2.merge([steps] * 3), self._ramp.reshape(1, 256, 3))
+        return np.asarray(cv2.multiply(albedo, tint, scale=RAMP_TOP / 255))
+
+
+def lay(picture: Image, layer: Layer) -> None:
+    """Lay a layer over a picture [h, w, 3], in place."""
+    h, w = layer.cover.shape
+    under = picture[layer.top : layer.top + h, layer.left : layer.left + w]
+    through = cv2.merge([cv2.bitwise_not(layer.cover)] * 3)
+    cv2.add(cv2.multiply(under, through, scale=1 / 255), layer.colours, dst=under)

@@ -1,0 +1,144 @@
+"""What the embedded avatar wears: surfaces made from formulas, in the head's coordinates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vcam.media import FloatArray
+from vcam.render.head3d_mesh import IntArray, Normals
+from vcam.render.head3d_paint import Tile
+
+Surface = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
+
+
+@dataclass(frozen=True, slots=True)
+class Garment:
+    """A rigid mesh with its own light: normals, sky and places in the atlas."""
+
+    vertices: FloatArray  # [n, 3]
+    normals: FloatArray  # [n, 3]
+    faces: IntArray  # [m, 3]
+    places: FloatArray  # [n, 2] atlas pixels
+    sky: FloatArray  # [n] 0..1
+
+
+def sheet(
+    surface: Surface, columns: int, rows: int, tile: Tile, sky: Surface | None = None
+) -> Garment:
+    """A grid over u, v in 0..1, counterclockwise seen from outside when u x v points out."""
+    v, u = (g.ravel().astype(np.float32) for g in np.mgrid[0 : 1 : rows * 1j, 0 : 1 : columns * 1j])
+    points = np.stack(surface(u, v), 1).astype(np.float32)
+    row, column = (g.ravel() for g in np.mgrid[0 : rows - 1, 0 : columns - 1])
+    a = row * columns + column
+    b, c, d = a + 1, a + columns, a + columns + 1
+    faces = np.concatenate([np.stack([a, b, d], 1), np.stack([a, d, c], 1)]).astype(np.int32)
+    normals = Normals(faces, len(points))(points)
+    left, right = slice(0, None, columns), slice(columns - 1, None, columns)
+    if np.allclose(points[left], points[right], atol=1e-4):  # a closed ring: mend the seam
+        seam = normals[left] + normals[right]
+        seam /= np.linalg.norm(seam, axis=1, keepdims=True) + 1e-9
+        normals[left] = normals[right] = seam
+    shade = np.ones(len(points), np.float32) if sky is None else sky(u, v)[0].astype(np.float32)
+    return Garment(points, normals, faces, tile.place(u, v), shade)
+
+
+def joined(garments: list[Garment]) -> Garment:
+    """Several garments as one mesh."""
+    starts = np.cumsum([0, *(len(g.vertices) for g in garments)])
+    return Garment(
+        np.concatenate([g.vertices for g in garments]),
+        np.concatenate([g.normals for g in garments]),
+        np.concatenate([g.faces + s for g, s in zip(garments, starts, strict=False)]).astype(
+            np.int32
+        ),
+        np.concatenate([g.places for g in garments]),
+        np.concatenate([g.sky for g in garments]),
+    )
+
+
+def _smooth(t: FloatArray) -> FloatArray:
+    t = np.clip(t, 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def beanie() -> Garment:
+    """A knitted cap with a turned-up cuff."""
+
+    def edge(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        turn = 2 * np.pi * u
+        return np.sin(turn), np.cos(turn), 0.30 + 0.17 * np.cos(turn)
+
+    def cuff(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        x, z, low = edge(u)
+        roll = np.maximum(np.sin(np.pi * np.clip(v * 1.12 - 0.06, 0, 1)), 0) ** 0.55
+        wide = 1.0 + 0.085 * roll
+        return 0.775 * wide * x, low + 0.33 * v - 0.01, -0.55 + 0.86 * wide * z
+
+    def dome(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        x, z, low = edge(u)
+        bend = v * np.pi / 2
+        flat = np.maximum(np.cos(bend), 0) ** 0.86
+        wide = 1.05 * flat
+        base = low + 0.26
+        return (
+            0.775 * wide * x,
+            base + (1.30 - base) * np.sin(bend) ** 1.06,
+            (-0.55 - 0.1 * v + 0.86 * wide * z),
+        )
+
+    def dome_sky(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        shade = 0.55 + 0.45 * _smooth((v - 0.02) / 0.14)
+        return shade, shade, shade
+
+    return joined([sheet(cuff, 61, 12, Tile.CUFF), sheet(dome, 61, 16, Tile.KNIT, dome_sky)])
+
+
+def hoodie() -> Garment:
+    """Shoulders and a hood lying around the neck."""
+
+    def body(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        turn = -2 * np.pi * u
+        drop = v
+        wide = 0.40 + 1.12 * _smooth(drop * 1.5) ** 0.75 + 0.16 * drop
+        deep = 0.36 + 0.30 * _smooth(drop * 1.4)
+        x = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.85
+        return wide * x, -1.22 - 1.55 * drop**0.95, -0.62 + deep * np.cos(turn)
+
+    def hood(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        turn, roll = 2 * np.pi * u, 2 * np.pi * v
+        front = 0.5 + 0.5 * np.cos(turn)
+        thick = 0.25 - 0.10 * front**2
+        out = np.cos(roll) * thick
+        x, z = np.sin(turn), np.cos(turn)
+        lift = np.sin(roll) * thick * 1.25
+        return (0.60 + out) * x, -0.98 - 0.30 * front**1.3 + lift, -0.62 + (0.62 + out) * z
+
+    def hood_sky(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        inner = 0.5 - 0.5 * np.cos(2 * np.pi * v)
+        shade = 1 - 0.6 * inner**1.5
+        return shade, shade, shade
+
+    def body_sky(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        shade = 0.45 + 0.55 * _smooth((v - 0.1) / 0.3)
+        return shade, shade, shade
+
+    def string(side: float) -> Surface:
+        def cord(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+            turn = 2 * np.pi * u
+            y = -1.36 - 0.5 * v
+            x = side * (0.20 + 0.02 * np.sin(3 * v)) + 0.024 * np.sin(turn)
+            return x, y, 0.12 + 0.06 * v + 0.024 * np.cos(turn)
+
+        return cord
+
+    return joined(
+        [
+            sheet(body, 81, 30, Tile.CLOTH, body_sky),
+            sheet(hood, 81, 25, Tile.CLOTH, hood_sky),
+            sheet(string(1.0), 9, 8, Tile.CORD),
+            sheet(string(-1.0), 9, 8, Tile.CORD),
+        ]
+    )
