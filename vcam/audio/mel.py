@@ -20,7 +20,8 @@ WINDOW = 400  # 25 ms
 BANDS = 40
 _FFT = 512
 _LOWEST, _HIGHEST = 60.0, 7_200.0  # Hz; the decimator is flat up to there
-_FLOOR_DB = -65.0  # of a band, below the level: what is softer does not count
+_FLOOR_DB = -45.0  # of a band, below the level: what is softer does not count
+SOFTEST = _FLOOR_DB / 20 + 1.5  # the least that a feature can be
 
 _START_DB = -38.0  # mean square, dB full scale: speech at an ordinary microphone setting
 _LEAST_DB = -54.0  # below that it is not speech, or nobody could hear it
@@ -69,7 +70,7 @@ def band_decibels(windows: FloatArray) -> FloatArray:
 
 
 def relative(bands: FloatArray, level: float | FloatArray) -> FloatArray:
-    """Band powers [..., BANDS] in dB as features near -2..1, against the speech level."""
+    """Band powers [..., BANDS] in dB, against the speech level, as features SOFTEST..3."""
     features: FloatArray = np.maximum(bands - level, _FLOOR_DB) / 20 + 1.5
     return features
 
@@ -121,7 +122,7 @@ class LogMel:
 
 
 def log_mel(samples: FloatArray) -> FloatArray:
-    """A whole recording [n] at 16 kHz -> features [frames, BANDS]: `LogMel` at once, to train on."""
+    """A whole recording [n] at 16 kHz -> features [frames, BANDS]: `LogMel` all at once."""
     padded = np.pad(samples, (WINDOW // 2, 0))
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     loud = 10 * np.log10(np.mean(windows * windows, axis=1) + 1e-12)
