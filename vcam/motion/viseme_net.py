@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -52,7 +53,7 @@ def _load(path: Path) -> dict[str, FloatArray]:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name].astype(np.float32) for name in _NAMES}
             arrays["look_ahead"] = file["look_ahead"]
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise WeightsError(
             f"{path} is missing or damaged; reinstall vcam or run scripts/train_visemes"
         ) from error
