@@ -52,12 +52,14 @@ class PresentationDelay:
     MARGIN = TICKS_PER_SECOND * 6 // 1000
     SMALLEST, LARGEST = TICKS_PER_SECOND // 50, TICKS_PER_SECOND * 6
     RISE, FALL = 0.02, 0.005  # ticks of delay per tick of time
-    LEARNED = 20  # frames before the first target is trusted
+    SKIPPED = 15  # first frames, which a starting engine makes while it catches up
+    LEARNED = 30  # further frames before the first target is trusted
     MEMORY = 900  # frames that the quantile looks back on: 30 s at 30 fps
 
     def __init__(self, ticks: int) -> None:
         self.ticks = ticks
         self._lateness: deque[int] = deque(maxlen=self.MEMORY)
+        self._skip = self.SKIPPED
 
     @property
     def milliseconds(self) -> float:
@@ -67,10 +69,13 @@ class PresentationDelay:
     @property
     def settled(self) -> bool:
         """Whether enough frames have come to trust the delay."""
-        return len(self._lateness) > self.LEARNED
+        return len(self._lateness) >= self.LEARNED
 
     def arrived(self, lateness: int) -> None:
         """A frame came in `lateness` ticks after its sound was heard."""
+        if self._skip:
+            self._skip -= 1
+            return
         self._lateness.append(lateness)
         if len(self._lateness) == self.LEARNED:
             self.ticks = self._target()

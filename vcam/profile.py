@@ -24,7 +24,7 @@ class Profile:
     motion: str = "auto"
     renderer: str = "auto"
     mouth: str = "auto"
-    look: str = "default"  # which of head3d's looks
+    look: str = "sunny"  # which of head3d's looks
     seed: int = 0  # of blinks and glances
     folder: Path | None = field(default=None, compare=False)
 

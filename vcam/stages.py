@@ -16,7 +16,11 @@ class MotionModel(Protocol):
     """Sound -> Motion."""
 
     delay: int  # ticks of sound heard past a motion's tick before it is emitted, at worst
-    speaking: bool  # whether the newest sound was speech; for people to see
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the newest sound was speech; for people to see."""
+        ...
 
     def step(self, sound: AudioChunk) -> list[Motion]:
         """Hear `sound`, which starts where the last chunk ended; give what it completes.

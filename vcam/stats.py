@@ -171,5 +171,5 @@ class Stats:
             "late": self.late,
             "gap_ms": 1000 * self.gap,
             "latency_ms": self._latency.quantiles(),
-            "stages_ms": {name: series.quantiles() for name, series in self._stages.items()},
+            "stages_ms": {name: taken.quantiles() for name, taken in list(self._stages.items())},
         }

@@ -93,7 +93,8 @@ class Interpolator:
         phase = place.astype(np.int64)
         part = (place - phase)[:, np.newaxis].astype(np.float32)
         taps = self._table[phase] * (1 - part) + self._table[phase + 1] * part
-        return np.asarray(np.einsum("nt,nt->n", windows, taps), np.float32)
+        mixed: FloatArray = np.sum(windows * taps, axis=1, dtype=np.float32)
+        return mixed
 
     def _held(self, start: int, end: int) -> FloatArray:
         """The sound of [start, end), with zeros for what is not in the ring."""
@@ -128,4 +129,5 @@ def _sinc_table() -> FloatArray:
     offset = at - np.arange(PHASES + 1)[:, np.newaxis] / PHASES
     window = np.i0(9.0 * np.sqrt(np.clip(1 - (offset / (TAPS / 2)) ** 2, 0, 1))) / np.i0(9.0)
     table = np.sinc(offset) * window
-    return (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
+    normed: FloatArray = (table / table.sum(axis=1, keepdims=True)).astype(np.float32)
+    return normed

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -30,7 +32,7 @@ class ChildLink:
         self._ring = self._memory.ring()
         self._settings = (profile, fps)
         self._now = now
-        self._status = EngineStatus()
+        self._status, self._lock = EngineStatus(), threading.Lock()
         self._failures = 0  # deaths since it last was live
         self._due: float | None = None  # when to start it again
         self._start()
@@ -48,7 +50,7 @@ class ChildLink:
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Copy out the frames the engine has announced."""
-        self._memory.shown = shown
+        self._memory.show(shown)
         finished: list[Finished] = []
         for word in self._words(wait):
             if isinstance(word, Shown):
@@ -133,5 +135,5 @@ class ChildLink:
         return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
     def _set(self, **changes: Any) -> None:
-        values = {name: getattr(self._status, name) for name in self._status.__slots__}
-        self._status = EngineStatus(**(values | changes))
+        with self._lock:  # the camera thread and the one that mends both have things to say
+            self._status = replace(self._status, **changes)

@@ -50,8 +50,8 @@ class SharedMemory:
         """Tick of the frame on show."""
         return int(self._numbers()[1])
 
-    @shown.setter
-    def shown(self, tick: int) -> None:
+    def show(self, tick: int) -> None:
+        """The frame of `tick` is on show now."""
         self._numbers()[1] = tick
 
     def put(self, number: int, pixels: Image) -> None:
