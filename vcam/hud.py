@@ -16,7 +16,7 @@ from vcam.stats import Quantiles, Snapshot
 
 PREVIEW = 34  # columns; two picture rows share a line of text
 QUIETEST, LOUDEST = -60.0, 0.0  # dB shown by the level meter
-STATE = {"live": "green", "starting": "yellow", "restarting": "red", "closed": "dim"}
+STATE = {"live": "green", "starting": "yellow", "restarting": "red", "failed": "red"}
 
 
 def render(now: Snapshot) -> RenderableType:

@@ -18,7 +18,7 @@ import numpy as np
 from vcam.audio.ring import RingBuffer
 from vcam.clock import MediaClock
 from vcam.engine import Finished, memory_mib
-from vcam.errors import VcamError
+from vcam.errors import EngineError, VcamError
 from vcam.link import EngineLink
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, Frame, Image, frame_ticks
 from vcam.playout import Playout, PresentationDelay
@@ -102,7 +102,7 @@ class Session:
         try:
             source.start()
             while not self._stop.wait(TURN):
-                self._link.mend()
+                self._mend_engine()
                 if not source.finished:
                     self._fill_silence()
                 watch(self.snapshot(source))
@@ -139,6 +139,12 @@ class Session:
             engine=self._link.status(),
             preview=None if self._showing is None else self._showing.pixels,
         )
+
+    def _mend_engine(self) -> None:
+        self._link.mend()
+        status = self._link.status()
+        if status.state == "failed":
+            raise EngineError(status.note)
 
     def _is_over(self, source: Source, seconds: float | None) -> bool:
         played = self._clock.tick() > self._ring.end + self._delay.ticks + self._frame_ticks

@@ -71,7 +71,7 @@ class Stopwatch:
 class EngineStatus:
     """What the engine last said of itself."""
 
-    state: str = "starting"  # starting, live, restarting, closed
+    state: str = "starting"  # starting, live, restarting, failed, closed
     backends: tuple[str, ...] = ()  # motion, renderer, mouth
     note: str = ""  # progress while starting, the reason while restarting
     restarts: int = 0

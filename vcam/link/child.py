@@ -34,6 +34,8 @@ class ChildLink:
         self._now = now
         self._status, self._lock = EngineStatus(), threading.Lock()
         self._failures = 0  # deaths since it last was live
+        self._lived = False  # whether it ever was
+        self._hopeless = False  # it says that it can never start
         self._due: float | None = None  # when to start it again
         self._start()
 
@@ -66,7 +68,9 @@ class ChildLink:
     def mend(self) -> None:
         """Notice a death or a hang, and start the engine again after a growing pause."""
         now = self._now()
-        if self._due is not None:
+        if self._hopeless:
+            self._set(state="failed", note=self._last_words)
+        elif self._due is not None:
             if now >= self._due:
                 self._start()
         elif not self._process.is_alive():
@@ -125,10 +129,11 @@ class ChildLink:
             case Note(text):
                 self._set(note=text)
             case Ready(backends):
-                self._failures = 0
+                self._lived, self._failures = True, 0
                 self._set(state="live", backends=backends, note="")
-            case Died(reason):
+            case Died(reason, final):
                 self._last_words = reason
+                self._hopeless = final and not self._lived
 
     def _how_it_died(self) -> str:
         code = self._process.exitcode

@@ -46,9 +46,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """Why the engine ends."""
+    """Why the engine ends; `final` when it would end the same way again."""
 
     reason: str
+    final: bool
 
 
 def serve(pipe: Connection, memory: SharedMemory, profile: Profile, fps: int) -> None:
@@ -62,9 +63,9 @@ def serve(pipe: Connection, memory: SharedMemory, profile: Profile, fps: int) ->
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the rim has gone
     except VcamError as error:
-        pipe.send(Died(str(error)))
+        pipe.send(Died(str(error), final=True))
     except Exception:
-        pipe.send(Died(traceback.format_exc()))
+        pipe.send(Died(traceback.format_exc(), final=False))
         raise
 
 
