@@ -19,7 +19,7 @@ from viseme_recipe.labels import soften
 from viseme_recipe.voices import VOICES
 
 LOOK_AHEAD = 3  # frames of 10 ms
-CHANNELS, UNITS = 128, 192
+CHANNELS, UNITS = 160, 256
 CROP, BATCH = 320, 48  # frames, crops
 SHARES = {"flite": 0.36, "festival": 0.40, "espeak": 0.24}  # of the crops
 LIPS = [INDEX[name] for name in ("jawOpen", "mouthPucker", "mouthFunnel", "mouthRollLower")]
@@ -100,11 +100,18 @@ class Streams:
 
     def _crop(self, rng, mel, soft, voiced):
         at = int(rng.integers(LOOK_AHEAD, len(mel) - CROP))
-        heard = mel[at : at + CROP].astype(np.float32)
+        heard = mel[at : at + CROP].astype(np.float32) @ warp(rng.normal(1, 0.035))
         tilt = np.linspace(-1, 1, BANDS, dtype=np.float32) * rng.normal(0, 0.12)
         heard = np.maximum(heard + tilt + rng.normal(0, 0.15), SOFTEST)
         said = slice(at - LOOK_AHEAD, at - LOOK_AHEAD + CROP)
         return heard.astype(np.float32), soft[said], voiced[said]
+
+
+def warp(factor: float) -> np.ndarray:
+    """Another throat: a matrix [BANDS, BANDS] that stretches the mel axis by `factor`."""
+    source = np.clip(np.arange(BANDS) * factor, 0, BANDS - 1)
+    near = np.abs(np.arange(BANDS)[:, None] - source)
+    return np.clip(1 - near, 0, 1).astype(np.float32)
 
 
 def loss_of(logits: Tensor, soft: Tensor, voiced: Tensor, weight: Tensor) -> Tensor:

@@ -6,62 +6,60 @@ syllable is accented here when it rises well above the loudness of the last seco
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 FRAME = 0.01  # seconds
 
 _FAST = 0.25  # share of the gap followed each frame: a syllable
 _SLOW = 0.012  # a phrase
-_STANDS_OUT_DB = 3.0
-_FULL_DB = 9.0  # above the phrase: a full accent
-_REST = 55  # frames after an accent before the next
+_STANDS_OUT_DB = 3.5
+_FULL_DB = 10.0  # above the phrase: a full accent
+_REST = (60, 105, 75, 140, 90)  # frames from an accent to the next: never a beat
 _TALKING = 0.015  # share followed each frame: talking or not, over a second
-_STIFF = 9.0  # 1 / seconds: an accent rises in 0.1 s and is gone after 0.5
-
-
-@dataclass
-class Spring:
-    """A critically damped follower that a kick sets moving and that comes back to 0."""
-
-    place: float = 0.0
-    speed: float = 0.0
-
-    def step(self, kick: float) -> float:
-        """One frame on; a kick of 1 makes it reach about 1."""
-        self.speed += kick * 2.718 * _STIFF
-        pull = -2 * _STIFF * self.speed - _STIFF**2 * self.place
-        self.speed += pull * FRAME
-        self.place += self.speed * FRAME
-        return self.place
+_STIFF = 11.0  # 1 / seconds: an accent rises in a tenth of a second
+_EASE = 0.18  # share of the gap followed each frame: and without a jerk
 
 
 @dataclass
 class Accents:
     """How strongly the current syllable is accented, and whether somebody is talking."""
 
-    fast: float = -60.0  # dB
-    slow: float = -60.0  # dB
-    rest: int = 0
-    count: int = 0
-    talking: float = 0.0  # 0..1, slow
     strength: float = 0.0  # 0..1: brows up, head down
-    _spring: Spring | None = None
+    talking: float = 0.0  # 0..1, slow
+    _fast: float = -60.0  # dB
+    _slow: float | None = None  # dB; none before the first words
+    _rest: int = 0  # frames
+    _count: int = 0
+    _place: float = 0.0  # of a critically damped spring that an accent kicks
+    _speed: float = 0.0
 
     def step(self, decibels: float, speaking: bool) -> None:
         """Hear one frame of `decibels` full scale."""
         self.talking += _TALKING * (float(speaking) - self.talking)
         if speaking:
-            self.fast += _FAST * (decibels - self.fast)
-            self.slow += _SLOW * (max(decibels, self.slow - 25) - self.slow)
-        self._spring = self._spring or Spring()
-        self.strength = self._spring.step(self._kick() if speaking else 0.0)
+            self._fast += _FAST * (decibels - self._fast)
+            self._slow = self._phrase(decibels)
+        self._swing(self._kick() if speaking else 0.0)
+
+    def _phrase(self, decibels: float) -> float:
+        if self._slow is None:
+            return decibels
+        return self._slow + _SLOW * (max(decibels, self._slow - 25) - self._slow)
 
     def _kick(self) -> float:
         """An accent that starts now, or 0."""
-        self.rest = max(self.rest - 1, 0)
-        above = self.fast - self.slow
-        if self.rest or above < _STANDS_OUT_DB:
+        self._rest = max(self._rest - 1, 0)
+        above = self._fast - (self._slow or 0.0)
+        if self._rest or above < _STANDS_OUT_DB:
             return 0.0
-        self.rest = _REST
-        self.count += 1
+        self._rest = _REST[self._count % len(_REST)]
+        self._count += 1
         return min(above / _FULL_DB, 1.0)
+
+    def _swing(self, kick: float) -> None:
+        """One frame on; a kick of 1 makes the spring reach about 1."""
+        self._speed += kick * math.e * _STIFF
+        self._speed -= (2 * _STIFF * self._speed + _STIFF**2 * self._place) * FRAME
+        self._place += self._speed * FRAME
+        self.strength += _EASE * (self._place - self.strength)

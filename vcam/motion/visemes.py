@@ -30,8 +30,8 @@ _SOFT_DB, _SOFT_JAW = 22.0, 0.7  # so far below the level of speech, the jaw ope
 
 _JAW = INDEX["jawOpen"]
 _BROWS = [INDEX[name] for name in ("browInnerUp", "browOuterUpLeft", "browOuterUpRight")]
-_BROW_ACCENT = np.array([0.22, 0.16, 0.16], np.float32)
-_NOD = 0.035  # radians, of a full accent
+_BROW_ACCENT = np.array([0.36, 0.26, 0.26], np.float32)
+_NOD = 0.05  # radians, of a full accent
 _TALKING_SWAY = 0.8  # so much more sway while talking
 
 
