@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests need: sound made by code, and a sound server."""
+"""Fixtures that several folders of tests need: sound files and a sound server."""
 
 from __future__ import annotations
 
@@ -19,13 +19,6 @@ import pytest
 from vcam.media import TICKS_PER_SECOND, FloatArray
 
 SINK = "vcam_test"
-DATA = Path(__file__).parent / "data"
-
-
-def tone(seconds: float, hertz: float = 440.0, level: float = 0.5) -> FloatArray:
-    """A sine at 48 kHz."""
-    ticks = np.arange(round(seconds * TICKS_PER_SECOND))
-    return (level * np.sin(2 * np.pi * hertz / TICKS_PER_SECOND * ticks)).astype(np.float32)
 
 
 def write_wav(path: Path, samples: FloatArray, rate: int = TICKS_PER_SECOND) -> Path:
@@ -95,8 +88,9 @@ def _pulseaudio(server: SoundServer, log: Path) -> Iterator[None]:
         "module-native-protocol-unix auth-anonymous=1",
         f"module-null-sink sink_name={SINK} rate=48000 channels=1 norewinds=1",
     )
-    options = "-n --daemonize=no --use-pid-file=no --exit-idle-time=-1 --disable-shm=yes".split()
-    options += ["--realtime=no", "--high-priority=no", *(f"--load={module}" for module in modules)]
+    options = ["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1"]
+    options += ["--disable-shm=yes", "--realtime=no", "--high-priority=no"]
+    options += [f"--load={module}" for module in modules]
     with log.open("w") as output:
         process = subprocess.Popen(
             ["pulseaudio", *options], env=server.environment, stdout=output, stderr=output

@@ -6,9 +6,12 @@ and far apart in brightness, so the number survives chroma subsampling and H.264
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TypeAlias
 
-from vcam.media import Image
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
 
 BITS = 16
 LEVELS = (16, 235)  # black and white of limited-range video: no converter clips them

@@ -37,7 +37,7 @@ def test_another_kind_of_film_is_refused() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="v4l2loopback is Linux's")
 def test_a_missing_device_is_answered_with_the_command_that_makes_one() -> None:
-    with pytest.raises(DeviceError, match="modprobe v4l2loopback .*exclusive_caps=1"):
+    with pytest.raises(DeviceError, match=r"modprobe v4l2loopback .*exclusive_caps=1"):
         open_camera("/dev/video77", SIZE, 25)
 
 
@@ -55,7 +55,7 @@ def test_a_slip_of_the_finger_gets_a_suggestion() -> None:
 def test_auto_without_any_camera_says_how_to_get_one() -> None:
     if any(found.trouble is None for found in list_cameras()):
         pytest.skip("there is a virtual camera here")
-    with pytest.raises(DeviceError, match="modprobe v4l2loopback|OBS|vcam\\[camera\\]"):
+    with pytest.raises(DeviceError, match=r"modprobe v4l2loopback|OBS|vcam\[camera\]"):
         open_camera("auto", SIZE, 25)
 
 

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from vcam.audio import portaudio
-from vcam.audio.wav import read_wav
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
 
@@ -34,16 +32,21 @@ Hear = Callable[[FloatArray], None]
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneInfo:
-    """A microphone that may be named, and whether it hears a loudspeaker instead of a room."""
+    """A microphone that may be named, and why it would not open."""
 
     name: str
     title: str
-    monitor: bool
+    monitor: bool = False  # it hears what a loudspeaker plays
+    trouble: str | None = None  # None: usable, as far as can be seen without opening it
 
 
 def list_microphones() -> list[MicrophoneInfo]:
-    """All microphones, the default one first; DeviceError when sound does not work here at all."""
-    return [MicrophoneInfo(each.name, each.title, each.monitor) for each in portaudio.inputs()]
+    """All microphones, the default one first; one in trouble when sound does not work at all."""
+    try:
+        found = portaudio.inputs()
+    except DeviceError as error:
+        return [MicrophoneInfo("microphones", "microphones", trouble=str(error))]
+    return [MicrophoneInfo(each.name, each.title, each.monitor) for each in found]
 
 
 class Microphone:
@@ -176,18 +179,18 @@ class PreparedSound:
 
 
 class WavFile(PreparedSound):
-    """A sound file in place of a microphone, once or again and again."""
+    """The samples [n] of `read_wav` in place of a microphone, once or again and again."""
 
     def __init__(
         self,
-        path: Path,
+        voice: FloatArray,
         hear: Hear,
         loop: bool = False,
+        name: str = "file",
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Read `path`; MediaError says what is wrong with it."""
-        super().__init__(path.name, read_wav(path).samples, hear, loop, now, sleep)
+        super().__init__(name, voice, hear, loop, now, sleep)
 
 
 class Silence(PreparedSound):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-import numpy as np
-
 from vcam.errors import DeviceError
 from vcam.media import Frame
 
@@ -30,7 +28,7 @@ class MemoryCamera:
             raise DeviceError(f"the camera {self.name} is closed")
         self.sent += 1
         if self.frames.maxlen != 0:
-            self.frames.append(replace(frame, pixels=np.array(frame.pixels)))
+            self.frames.append(replace(frame, pixels=frame.array().copy()))
 
     def close(self) -> None:
         """Refuse further frames; those that came stay."""

@@ -44,7 +44,7 @@ class VideoFile:
     The film grows under another name beside `path` and gets its own when `close` has finished it.
     After an error, or `abort`, nothing is left under either name that was not there before.
 
-    `send` and `hear` may be called from two threads; `hear` never waits for a picture.
+    `hear` only remembers; `send` and `close` write. Each may be called on a thread of its own.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: int) -> None:
@@ -75,24 +75,19 @@ class VideoFile:
         """Append `frame`; it may be a repetition, or come late."""
         with self._lock, self._fragile():
             self._refuse_if_closed()
-            at = frame.at - self._since(frame.at)
+            if self._zero is None:
+                self._zero = self._waiting[0].start if self._waiting else frame.at
+            at = frame.at - self._zero
+            self._write_sound_until(frame.at)
             if at > self._shown:
                 self._shown = at
-                self._mux(
-                    self._picture.encode(_video_frame(np.ascontiguousarray(frame.pixels), at))
-                )
-            self._write_waiting_sound()
+                pixels = np.ascontiguousarray(frame.array())
+                self._mux(self._picture.encode(_video_frame(pixels, at)))
 
     def hear(self, sound: AudioChunk) -> None:
-        """Append `sound`, which goes where its tick says."""
+        """Take in `sound`, which goes where its tick says; it must come in order."""
+        self._refuse_if_closed()
         self._waiting.append(sound)
-        if self._lock.acquire(blocking=False):  # else `send` holds it and will write the sound
-            try:
-                with self._fragile():
-                    self._refuse_if_closed()
-                    self._write_waiting_sound()
-            finally:
-                self._lock.release()
 
     def close(self) -> None:
         """Finish the film and give it its name; a film without a picture is thrown away."""
@@ -103,7 +98,7 @@ class VideoFile:
                 self._discard()
                 return
             with self._fragile():
-                self._write_waiting_sound()
+                self._write_sound_until(None)
                 self._mux(self._picture.encode(None))
                 self._mux(self._sound.encode(None))
                 self._film.close()
@@ -130,19 +125,19 @@ class VideoFile:
         else:
             self.abort()
 
-    def _since(self, at: int) -> int:
-        """The tick of the film's beginning, which is `at` if nothing came before."""
-        if self._zero is None:
-            self._zero = at
-        return self._zero
-
-    def _write_waiting_sound(self) -> None:
-        while self._waiting:
+    def _write_sound_until(self, end: int | None) -> None:
+        """Write what was heard before tick `end`, or all of it, so that both streams interleave."""
+        while self._waiting and (end is None or self._waiting[0].start < end):
             sound = self._waiting.popleft()
-            start = sound.start - self._since(sound.start)
-            for gap in range(self._heard, start, len(SILENCE)):
-                self._write_sound(SILENCE[: start - gap])
-            self._write_sound(sound.samples[max(0, self._heard - start) :])
+            size = len(sound.samples) if end is None else max(0, end - sound.start)
+            if size < len(sound.samples):
+                self._waiting.appendleft(AudioChunk(sound.start + size, sound.samples[size:]))
+            self._write_at(sound.start - (self._zero or 0), sound.samples[:size])
+
+    def _write_at(self, start: int, samples: FloatArray) -> None:
+        for gap in range(self._heard, start, len(SILENCE)):
+            self._write_sound(SILENCE[: start - gap])
+        self._write_sound(samples[max(0, self._heard - start) :])
 
     def _write_sound(self, samples: FloatArray) -> None:
         if len(samples) == 0:

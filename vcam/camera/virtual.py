@@ -62,7 +62,7 @@ class VirtualCamera:
         """Show `frame` now; it must have the size that the camera was opened with."""
         if not self._open:
             raise DeviceError(f"the camera {self.name} is closed")
-        pixels = np.ascontiguousarray(frame.pixels)
+        pixels = np.ascontiguousarray(frame.array())
         assert pixels.shape == self._shape, (pixels.shape, self._shape)
         self._sender.send(pixels)
 
