@@ -72,6 +72,17 @@ def inputs() -> list[Input]:
     return _hardware_inputs(portaudio())
 
 
+def server_name() -> str | None:
+    """What answers as the sound server of this Linux: PulseAudio, or PipeWire in its place."""
+    import pulsectl
+
+    try:
+        with pulsectl.Pulse("vcam") as server:
+            return str(server.server_info().server_name)
+    except (pulsectl.PulseError, OSError):
+        return None
+
+
 def choose(source: str | None) -> None:
     """Make the device `pulse` mean `source` in the streams that are opened from now on."""
     if source is not None:

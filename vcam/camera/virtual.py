@@ -76,7 +76,7 @@ def devices() -> list[tuple[str, str, str | None]]:
     """Virtual cameras here as (device, backend, what is wrong or None); nothing is disturbed."""
     if sys.platform != "linux":
         return [(OBS, "obs", _missing_pyvirtualcam())]
-    return [(found.path, "v4l2loopback", _trouble(found)) for found in v4l2.loopbacks()]
+    return [(found.path, "v4l2loopback", trouble(found.path)) for found in v4l2.loopbacks()]
 
 
 def label(device: str) -> str:
@@ -95,16 +95,16 @@ def no_device() -> str:
 
 
 def _first_loopback() -> str:
-    free = [found.path for found in v4l2.loopbacks() if _trouble(found) is None]
+    free = [found.path for found in v4l2.loopbacks() if trouble(found.path) is None]
     if free:
         return free[0]
-    reasons = [f"{path}: {trouble}" for path, _, trouble in devices()]
+    reasons = [f"{path}: {reason}" for path, _, reason in devices()]
     raise DeviceError("\n".join(reasons) or no_device())
 
 
-def _trouble(found: v4l2.Loopback) -> str | None:
-    """What keeps `found` from being used, judged without touching it."""
-    senders = v4l2.senders(found.path)
+def trouble(device: str) -> str | None:
+    """What keeps the loopback camera `device` from being used, judged without touching it."""
+    senders = v4l2.senders(device)
     if senders:
         return f"{', '.join(senders)} is sending into it; stop that, or name another camera"
     return _missing_pyvirtualcam()
