@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -112,3 +113,15 @@ def _await_answer(server: SoundServer, process: subprocess.Popen[bytes], log: Pa
             break
         time.sleep(0.05)
     pytest.fail(f"PulseAudio does not start:\n{log.read_text()}")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Where VCAM_SKIPS_ALLOWED is set (CI), a skip for any other reason fails the run."""
+    allowed = os.environ.get("VCAM_SKIPS_ALLOWED")
+    for report in terminalreporter.stats.get("skipped", []) if allowed else []:
+        reason = str(report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not re.search(allowed, reason):
+            terminalreporter.write_line(f"must not be skipped here: {report.nodeid}: {reason}")
+            terminalreporter._session.exitstatus = pytest.ExitCode.TESTS_FAILED
