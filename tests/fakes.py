@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -90,3 +92,32 @@ class HandClock:
 
     def __call__(self) -> float:
         return self.time
+
+
+NAPS = """
+import select, sys, time
+longest = 0.0
+while True:
+    before = time.monotonic()
+    if select.select([sys.stdin], [], [], 0.005)[0]:
+        sys.exit(print(longest))
+    longest = max(longest, time.monotonic() - before - 0.005)
+"""
+
+
+class MachineStalls:
+    """Measures, in a process of its own, how long this machine lets a ready program wait.
+
+    What a test says of real time can be no better than the machine it runs on.
+    """
+
+    def __enter__(self) -> MachineStalls:
+        self._napper = subprocess.Popen(
+            [sys.executable, "-c", NAPS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self.longest = 0.0
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        printed, _ = self._napper.communicate()
+        self.longest = float(printed)

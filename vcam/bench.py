@@ -61,7 +61,8 @@ def live(
 ) -> Snapshot:
     """The real session over a looped voice into a memory camera, for so many seconds."""
     session = Session(ChildLink(profile, fps, size), MemoryCamera(limit=1), fps)
-    return session.run(WavFile(voice, session.hear, loop=True), seconds, watch)
+    sound = WavFile(read_wav(voice).samples, session.hear, loop=True, name=voice.name)
+    return session.run(sound, seconds, watch)
 
 
 def table(spent: Cost, run: Snapshot) -> Table:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 
+from vcam.audio.ring import RingBuffer
 from vcam.engine import Engine, Finished
 from vcam.media import AudioChunk
 from vcam.stats import EngineStatus
@@ -17,20 +17,23 @@ class LocalLink:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._sound: deque[AudioChunk] = deque(maxlen=800)
+        self._ring = RingBuffer()
+        self._position = 0
 
     def send(self, sound: AudioChunk) -> None:
         """Keep the sound for the next `receive`."""
-        self._sound.append(sound)
+        if sound.start != self._ring.end:
+            self._ring.skip_to(sound.start)
+        self._ring.append(sound.samples)
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Step through all sound that has come; without any, wait a little for it."""
-        finished: list[Finished] = []
-        if not self._sound:
+        sound = self._ring.read(self._position, self._ring.end)
+        self._position = sound.end
+        if not len(sound.samples):
             time.sleep(min(wait, SHORTEST))
-        while self._sound:
-            finished += self._engine.step(self._sound.popleft(), shown)
-        return finished
+            return []
+        return list(self._engine.step(sound, shown))
 
     def status(self) -> EngineStatus:
         """Always live."""
