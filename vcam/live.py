@@ -57,7 +57,7 @@ def placeholder(path: Path | None, size: int) -> Image | None:
 
 def _source(config: RunConfig, session: Session) -> Source:
     if config.wav is not None:
-        return WavFile(read_wav(config.wav).samples, session.hear, name=config.wav.name)
+        return WavFile(read_wav(config.wav), session.hear, name=config.wav.name)
     return Microphone(config.microphone, session.hear)
 
 
