@@ -13,10 +13,11 @@ import numpy as np
 
 from vcam.arkit import NAMES
 from vcam.media import TICKS_PER_SECOND, BlendshapeFace, FloatArray, Frame, Image, Motion
-from vcam.render.head3d_mesh import Head, load_head, rotation
+from vcam.render.head3d_hair import FRINGE, SIDEBURNS, hair
+from vcam.render.head3d_mesh import Head, IntArray, load_head, rotation
 from vcam.render.head3d_paint import LOOKS, Look, Tile, atlas, unroll
 from vcam.render.head3d_shade import Layer, Screen, lay, light
-from vcam.render.head3d_wear import beanie, hoodie
+from vcam.render.head3d_wear import beanie, cap_edge, hoodie, joined
 
 __all__ = ["LOOKS", "Head3dRenderer", "Look"]
 
@@ -36,9 +37,13 @@ class Head3dRenderer:
         self._head = Head(load_head())
         self._screen = Screen(size, SAMPLES)
         self._atlas = atlas(look, self._head.asset)
-        self._cap = beanie()
+        self._cap = joined([beanie(), hair([*FRINGE, *SIDEBURNS])])
         head, cap = self._head, self._cap
-        self._faces = np.concatenate([head.faces, head.total + cap.faces]).astype(np.int32)
+        shown = cap.normals[:, 2] > -0.62  # the rest never faces the camera
+        cap_faces = cap.faces[shown[cap.faces].any(1)]
+        under = _under(head.asset.vertices) > 0.07
+        bare = head.faces[~(under[np.minimum(head.faces, head.count - 1)].all(1))]
+        self._faces = np.concatenate([head.total + cap_faces, bare]).astype(np.int32)
         self._sky = np.ones(head.total, np.float32)
         self._sky[: head.count] = head.asset.sky
         self._places = self._place()
@@ -47,6 +52,7 @@ class Head3dRenderer:
         self._bend = np.clip(bend, 0, 1)[:, None].astype(np.float32)
         self._bend[head.asset.counts[0] :] = 1
         self._bend[rest[:, 1] > -0.6] = 1
+        self._upper_lids = [_upper(rest, lid) for lid in head.asset.lids]
         self._wall = _wall(size, look)
         self._clothes = self._dress()
 
@@ -77,11 +83,27 @@ class Head3dRenderer:
         turned = (posed - PIVOT) @ turn.T + PIVOT
         turned[: head.count] += (posed[: head.count] - turned[: head.count]) * (1 - self._bend)
         normals = np.concatenate([head.normals(turned), cap.normals @ turn.T])
-        sky = np.concatenate([self._sky, cap.sky])
-        sky[head.asset.counts[0] : head.count] *= 0.6
-        lit = light(normals, sky)
+        lit = light(normals, np.concatenate([self._sky, cap.sky]))
+        mouth = slice(int(head.asset.counts[0]), head.count)
+        lit[mouth] = self._mouth_light(posed[mouth])
+        self._light_eyes(posed, lit)
         points = np.concatenate([turned, (cap.vertices - PIVOT) @ turn.T + PIVOT])
         return points, np.concatenate([self._places, lit[:, None]], 1)
+
+    def _mouth_light(self, inside: FloatArray) -> FloatArray:
+        """The deeper in the mouth, the darker."""
+        return np.clip(0.10 + 1.9 * (inside[:, 2] + 0.10), 0.05, 0.66).astype(np.float32)
+
+    def _light_eyes(self, posed: FloatArray, lit: FloatArray) -> None:
+        """The upper lid's shadow on the eye; glints shine by themselves."""
+        head = self._head
+        for eye, glint, lid in zip(head.eyes, head.glints, self._upper_lids, strict=True):
+            edge = posed[lid]
+            under = np.interp(posed[eye, 0], edge[:, 0], edge[:, 1]) - posed[eye, 1]
+            shade = np.clip(under / 0.11, 0, 1)
+            lit[eye] = lit[eye] * 0.45 + 0.42
+            lit[eye] *= 0.62 + 0.38 * shade * (2 - shade)
+            lit[glint] = 1.0
 
     def _place(self) -> FloatArray:
         head = self._head
@@ -92,9 +114,10 @@ class Head3dRenderer:
         tiles = (Tile.CAVITY, Tile.TEETH, Tile.TEETH, Tile.TONGUE)
         for tile, start, end in zip(tiles, counts[:-1], counts[1:], strict=True):
             places[start:end] = tile.place(middle, middle)
-        for start in head.eye_starts:
+        for eye, glint in zip(head.eyes, head.glints, strict=True):
             x, y = head.eye_picture.T
-            places[start : start + len(x)] = Tile.EYE.place(0.5 + x / 2, 0.5 - y / 2)
+            places[eye] = Tile.EYE.place(0.5 + x / 2, 0.5 - y / 2)
+            places[glint] = Tile.GLINT.place(middle, middle)
         return np.concatenate([places, self._cap.places])
 
     def _dress(self) -> tuple[Layer, Layer]:
@@ -107,6 +130,19 @@ class Head3dRenderer:
         front = cloth.faces[near[cloth.faces].all(1)]
         before, _ = self._screen.draw(pixels, front, values, self._atlas)
         return whole, before
+
+
+def _upper(points: FloatArray, lid: IntArray) -> IntArray:
+    """The upper half of a lid's rim, from left to right."""
+    rim = points[lid]
+    corners = rim[[rim[:, 0].argmin(), rim[:, 0].argmax()], 1]
+    upper = lid[rim[:, 1] >= corners.mean()]
+    return upper[points[upper, 0].argsort()]
+
+
+def _under(points: FloatArray) -> FloatArray:
+    turn = np.arctan2(points[:, 0], points[:, 2] + 0.55)
+    return points[:, 1] - cap_edge(turn)
 
 
 def _plausible(values: FloatArray, limit: FloatArray, low: float | None = None) -> FloatArray:

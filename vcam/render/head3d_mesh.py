@@ -17,9 +17,11 @@ from vcam.arkit import INDEX, NAMES
 from vcam.media import FloatArray
 
 IntArray = NDArray[np.int32]
-EYE_RINGS, EYE_SPOKES = 10, 28
-EYE_REACH = 1.9  # radians from the pupil to the edge of the modelled part of an eyeball
+EYE_RINGS, EYE_SPOKES = 9, 28
+EYE_REACH = 1.6  # radians from the pupil to the edge of the modelled part of an eyeball
 GAZE = 0.42  # radians that an eye turns at full weight
+GLINTS = ((-0.20, 0.26, 0.15), (0.20, -0.20, 0.065))  # x, y, size in eyeball radii
+GLINT_REACH = 1.012
 LID_GAP = 1.045  # the lids' inside stays at this many eyeball radii
 
 
@@ -105,6 +107,21 @@ def eyeball() -> tuple[FloatArray, IntArray, FloatArray]:
     return points.astype(np.float32), faces.astype(np.int32), picture.astype(np.float32)
 
 
+def glints() -> tuple[FloatArray, IntArray]:
+    """Two reflections on a unit eyeball: points just above it, and triangles."""
+    turn = np.arange(16) * 2 * np.pi / 16
+    points, faces = [], []
+    for x, y, size in GLINTS:
+        start = sum(map(len, points))
+        rim = np.stack([x + size * np.cos(turn), y + size * np.sin(turn)], 1)
+        flat = np.concatenate([[[x, y]], rim])
+        depth = np.sqrt(GLINT_REACH**2 - (flat**2).sum(1))
+        points.append(np.concatenate([flat, depth[:, None]], 1))
+        spoke = np.arange(16)
+        faces.append(start + np.stack([0 * spoke, 1 + spoke, 1 + (spoke + 1) % 16], 1))
+    return np.concatenate(points).astype(np.float32), np.concatenate(faces).astype(np.int32)
+
+
 def rotation(axis_angle: FloatArray) -> FloatArray:
     """The rotation matrix [3, 3] of an axis-angle vector [3] in radians (Rodrigues)."""
     x, y, z = (float(part) for part in axis_angle)
@@ -121,16 +138,27 @@ def weight(weights: FloatArray, name: str) -> float:
 
 
 class Head:
-    """The deforming head: 52 weights in, vertices of skin, mouth and eyeballs out."""
+    """The deforming head: 52 weights in, vertices of skin, mouth, eyeballs and glints out."""
 
     def __init__(self, asset: HeadAsset) -> None:
         self.asset = asset
-        self._eye_points, eye_faces, self.eye_picture = eyeball()
         self.count = len(asset.vertices)
-        eyes = [self.count + eye_faces, self.count + len(self._eye_points) + eye_faces]
-        self.faces = np.concatenate([asset.faces, *eyes])
-        self.eye_starts = (self.count, self.count + len(self._eye_points))
-        self.total = self.count + 2 * len(self._eye_points)
+        self._eye_points, eye_faces, self.eye_picture = eyeball()
+        self._glint_points, glint_faces = glints()
+        parts = [asset.faces]
+        self.eyes, self.glints = [], []
+        end = self.count
+        for faces, points, slices in (
+            (eye_faces, self._eye_points, self.eyes),
+            (eye_faces, self._eye_points, self.eyes),
+            (glint_faces, self._glint_points, self.glints),
+            (glint_faces, self._glint_points, self.glints),
+        ):
+            parts.append(end + faces)
+            slices.append(slice(end, end + len(points)))
+            end += len(points)
+        self.total = end
+        self.faces = np.concatenate(parts)
         self.normals = Normals(self.faces, self.total)
         mirrored = asset.eye_centre * np.array([-1, 1, 1], np.float32)
         self.eye_centres = np.stack([asset.eye_centre, mirrored])
@@ -150,11 +178,12 @@ class Head:
             owners, steps = self.asset.deltas[number]
             face[owners] += weights[number] * steps
         self._keep_lids_outside(face)
-        for start, centre, gaze in zip(
-            self.eye_starts, self.eye_centres, gazes(weights), strict=True
+        for eye, glint, centre, gaze in zip(
+            self.eyes, self.glints, self.eye_centres, gazes(weights), strict=True
         ):
-            eye = self._eye_points @ rotation(gaze).T
-            points[start : start + len(eye)] = eye * self.asset.eye_radii + centre
+            radii = self.asset.eye_radii
+            points[eye] = self._eye_points @ rotation(gaze).T * radii + centre
+            points[glint] = self._glint_points @ rotation(gaze * 0.35).T * radii + centre
         return points
 
     def _keep_lids_outside(self, face: FloatArray) -> None:

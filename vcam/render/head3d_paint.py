@@ -9,40 +9,40 @@ import cv2
 import numpy as np
 
 from vcam.media import FloatArray, Image
-from vcam.render.head3d_mesh import HeadAsset
+from vcam.render.head3d_mesh import EYE_REACH, HeadAsset
 
 Colour = tuple[int, int, int]  # RGB, 0..255
 FACE = 1024  # the face fills a square of this many pixels at the top of the atlas
-TILE = 256
+UNDER = 512  # rows of the atlas below the face
 AXIS_Z = -0.55  # the face is unrolled from a cylinder around this line
 WIDE = 2.0  # radians to each side
 TOP, TALL = 0.85, 2.6
+RIBS = 34  # of the knitted cap
 
 
 class Tile(Enum):
-    """Squares under the face in the atlas: column, row."""
+    """Rectangles under the face in the atlas: left, top, width, height in pixels."""
 
-    EYE = (0, 0)
-    CUFF = (1, 0)
-    KNIT = (2, 0)
-    CLOTH = (3, 0)
-    CORD = (0, 1)
-    TEETH = (1, 1)
-    TONGUE = (2, 1)
-    CAVITY = (3, 1)
+    EYE = (0, 0, 256, 256)
+    KNIT = (256, 0, 768, 256)
+    CLOTH = (0, 256, 256, 256)
+    HAIR = (256, 256, 256, 256)
+    CORD = (512, 256, 64, 64)
+    TEETH = (576, 256, 64, 64)
+    TONGUE = (640, 256, 64, 64)
+    CAVITY = (704, 256, 64, 64)
+    GLINT = (768, 256, 64, 64)
 
     def place(self, u: FloatArray, v: FloatArray) -> FloatArray:
-        """Atlas pixels [n, 2] of places 0..1 in the square, a little inside of its edge."""
-        column, row = self.value
-        inside = np.stack([u, v], 1) * (TILE - 8) + 4
-        return (inside + [column * TILE, FACE + row * TILE]).astype(np.float32)
+        """Atlas pixels [n, 2] of places 0..1 in the rectangle, a little inside of its edge."""
+        left, top, width, height = self.value
+        x, y = left + 4 + u * (width - 8), FACE + top + 4 + v * (height - 8)
+        return np.stack([x, y], 1).astype(np.float32)
 
-    def cut(self, atlas: FloatArray) -> FloatArray:
-        """The square itself, a view."""
-        column, row = self.value
-        return atlas[
-            FACE + row * TILE : FACE + (row + 1) * TILE, column * TILE : (column + 1) * TILE
-        ]
+    def cut(self, canvas: FloatArray) -> FloatArray:
+        """The rectangle itself, a view."""
+        left, top, width, height = self.value
+        return canvas[FACE + top : FACE + top + height, left : left + width]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Look:
 
     skin: Colour = (236, 188, 160)
     blush: Colour = (226, 120, 104)
-    lips: Colour = (198, 98, 96)
+    lips: Colour = (208, 116, 106)
     hair: Colour = (58, 38, 32)
-    iris: Colour = (88, 62, 40)
+    iris: Colour = (112, 74, 42)
     cap: Colour = (236, 150, 60)
     cloth: Colour = (62, 96, 128)
     cord: Colour = (238, 232, 222)
@@ -104,17 +104,23 @@ def spot(centre: FloatArray, radii: tuple[float, float]) -> FloatArray:
 
 def atlas(look: Look, asset: HeadAsset) -> Image:
     """The picture [1536, 1024, 3] that every surface is cut from."""
-    canvas = np.empty((FACE + 2 * TILE, FACE, 3), np.float32)
+    canvas = np.empty((FACE + UNDER, FACE, 3), np.float32)
     canvas[:] = look.skin
     _face(canvas[:FACE], look, asset)
     _eye(Tile.EYE.cut(canvas), look)
-    _knit(Tile.CUFF.cut(canvas), look, ribs=30)
-    _knit(Tile.KNIT.cut(canvas), look, ribs=30)
-    for tile, colour in (
-        (Tile.CLOTH, look.cloth), (Tile.CORD, look.cord), (Tile.TEETH, (246, 240, 230)),
-        (Tile.TONGUE, (206, 98, 98)), (Tile.CAVITY, (92, 30, 34)),
-    ):  # fmt: skip
+    _knit(Tile.KNIT.cut(canvas), look)
+    _strands(Tile.HAIR.cut(canvas), look)
+    flat = {
+        Tile.CLOTH: look.cloth,
+        Tile.CORD: look.cord,
+        Tile.TEETH: (248, 243, 234),
+        Tile.TONGUE: (214, 104, 104),
+        Tile.CAVITY: (112, 36, 40),
+        Tile.GLINT: (255, 255, 255),
+    }
+    for tile, colour in flat.items():
         tile.cut(canvas)[:] = colour
+    canvas[0, 0] = 0  # where nothing is drawn
     return np.clip(canvas, 0, 255).astype(np.uint8)
 
 
@@ -131,7 +137,7 @@ def _face(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
     if look.freckles:
         _freckles(canvas, look)
     _lips(canvas, look, asset)
-    _brows(canvas, look, asset)
+    _brows(canvas, look)
     _lashes(canvas, look, asset)
 
 
@@ -147,54 +153,94 @@ def _freckles(canvas: FloatArray, look: Look) -> None:
     blend(canvas, cv2.GaussianBlur(mask, (0, 0), 0.8).astype(np.float32) / 255, dark, 0.5)
 
 
+def _stroke(points: FloatArray, widths: FloatArray, blur: float) -> FloatArray:
+    """A mask of the face square with a brush drawn along points [n, 2], of widths [n] pixels."""
+    way = np.gradient(points, axis=0)
+    way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-6
+    side = np.stack([-way[:, 1], way[:, 0]], 1) * (widths / 2)[:, None]
+    return filled(np.concatenate([points + side, (points - side)[::-1]]), blur)
+
+
 def _lips(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
     border, contact = (unroll(asset.vertices[ring]) for ring in asset.lips)
-    blend(canvas, filled(border, 3.0), look.lips)
+    blend(canvas, filled(border, 3.5), look.lips)
+    lower = border[len(border) // 2]
+    blend(canvas, spot(lower - [0, 14], (34, 9)), (255, 235, 225), 0.22)
     mask = np.zeros((FACE, FACE), np.uint8)
-    cv2.polylines(mask, [np.rint(contact * 16).astype(np.int32)], True, 255, 5, cv2.LINE_AA, 4)
-    dark = tuple(int(part * 0.45) for part in look.lips)
-    blend(canvas, cv2.GaussianBlur(mask, (0, 0), 2).astype(np.float32) / 255, dark, 0.8)
+    cv2.polylines(mask, [np.rint(contact * 16).astype(np.int32)], True, 255, 3, cv2.LINE_AA, 4)
+    blend(canvas, cv2.GaussianBlur(mask, (0, 0), 2).astype(np.float32) / 255, _dark(look.lips), 0.7)
 
 
-def _brows(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
-    t = np.linspace(0, 1, 24)
+def _dark(colour: Colour, share: float = 0.5) -> Colour:
+    red, green, blue = (int(part * share) for part in colour)
+    return red, green, blue
+
+
+def _brows(canvas: FloatArray, look: Look) -> None:
+    t = np.linspace(0, 1, 32)
     for side in (1, -1):
-        x = 0.10 + 0.44 * t
-        y = 0.235 + 0.07 * np.sin(np.pi * (0.15 + 0.75 * t)) - 0.05 * t
-        half = 0.043 * (1 - t**2.2) ** 0.7 * (0.75 + 0.25 * np.minimum(t * 6, 1)) + 0.004
-        z = 0.25 - 0.3 * x**2
-        edge = [np.stack([side * x, y + sign * half, z], 1) for sign in (1, -1)]
-        outline = unroll(np.concatenate([edge[0], edge[1][::-1]]).astype(np.float32))
-        blend(canvas, filled(outline, 2.2), look.hair, 0.95)
+        x = 0.115 + 0.40 * t
+        y = 0.262 + 0.062 * np.sin(np.pi * (0.10 + 0.78 * t)) - 0.035 * t
+        points = np.stack([side * x, y, 0.25 - 0.3 * x**2], 1).astype(np.float32)
+        round_end = np.sqrt(np.clip(1 - (1 - np.minimum(t * 9, 1)) ** 2, 0, 1))
+        widths = 31 * round_end * (1 - 0.86 * t**2.4)
+        blend(canvas, _stroke(unroll(points), widths, 2.5), look.hair, 0.92)
 
 
 def _lashes(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
     for rim in asset.lids:
         points = unroll(asset.vertices[rim])
-        mask = np.zeros((FACE, FACE), np.uint8)
-        cv2.polylines(mask, [np.rint(points * 16).astype(np.int32)], True, 255, 8, cv2.LINE_AA, 4)
-        dark = tuple(int(part * 0.5) for part in look.hair)
-        blend(canvas, cv2.GaussianBlur(mask, (0, 0), 1.5).astype(np.float32) / 255, dark, 0.9)
+        corner = points[[points[:, 0].argmin(), points[:, 0].argmax()], 1].mean()
+        middle = points[:, 0].mean()
+        upper = points[points[:, 1] < corner + 4]
+        upper = upper[upper[:, 0].argsort()]
+        outward = np.sign(middle - FACE / 2)
+        t = np.linspace(0, 1, len(upper))
+        t = t if outward > 0 else 1 - t
+        lift = 4.0
+        brush = 5 + 9 * np.clip(t * 1.3, 0, 1)
+        blend(canvas, _stroke(upper - [0, lift], brush, 1.2), _dark(look.hair, 0.5), 0.95)
+        lower = points[points[:, 1] >= corner]
+        lower = lower[lower[:, 0].argsort()]
+        if len(lower) > 2:
+            blend(
+                canvas, _stroke(lower, np.full(len(lower), 5.0), 1.5), _dark(look.skin, 0.45), 0.6
+            )
 
 
 def _eye(square: FloatArray, look: Look) -> None:
-    y, x = (np.mgrid[0:TILE, 0:TILE] - (TILE - 1) / 2) / ((TILE - 8) / 2)
-    radius = np.hypot(x, y) * 1.9
-    soft = 2.2 / TILE * 1.9
+    size = len(square)
+    y, x = (np.mgrid[0:size, 0:size] - (size - 1) / 2) / ((size - 8) / 2)
+    radius = (np.hypot(x, y) * EYE_REACH).astype(np.float32)
+    soft = 2.2 / size * EYE_REACH
 
-    def disc(size: float, blur: float = soft) -> FloatArray:
-        return np.clip((size - radius) / blur + 0.5, 0, 1).astype(np.float32)
+    def disc(reach: float, blur: float = soft) -> FloatArray:
+        return np.clip((reach - radius) / blur + 0.5, 0, 1).astype(np.float32)
 
-    square[:] = (250, 247, 243)
+    square[:] = (252, 250, 247)
     iris = np.array(look.iris, np.float32)
-    blend(square, disc(0.56), tuple((iris * 0.45).astype(int)))
-    glow = np.clip(0.5 + y / 0.5, 0, 1) * 0.8
-    square += (iris * (0.85 + glow[..., None]) - square) * disc(0.52, 0.06)[..., None]
-    blend(square, disc(0.25, 0.05), (18, 12, 14))
+    blend(square, disc(0.66), _dark(look.iris, 0.38))
+    glow = 0.75 + 0.95 * np.clip(0.45 + y * EYE_REACH / 0.9, 0, 1) ** 1.3
+    fibres = 1 + 0.06 * np.cos(38 * np.arctan2(y, x))
+    square += (np.minimum(iris * (glow * fibres)[..., None], 255) - square) * disc(0.60, 0.07)[
+        ..., None
+    ]
+    blend(square, disc(0.31, 0.05), (16, 11, 13))
 
 
-def _knit(square: FloatArray, look: Look, ribs: int) -> None:
-    x = np.arange(TILE) / TILE
-    wave = 0.5 + 0.5 * np.cos(2 * np.pi * ribs * x)
-    shade = 0.80 + 0.22 * wave**0.7
-    square[:] = np.array(look.cap, np.float32) * shade[None, :, None]
+def _knit(square: FloatArray, look: Look) -> None:
+    height, width = square.shape[:2]
+    x = (np.arange(width) - 4) / (width - 8)
+    rib = np.abs(np.cos(np.pi * RIBS * x))[None, :]
+    y = (np.arange(height) / height)[:, None]
+    stitch = 0.5 + 0.5 * np.cos(2 * np.pi * (26 * y + 0.5 * np.abs(2 * ((RIBS * x) % 1) - 1)[None]))
+    shade = 0.66 + 0.40 * rib**0.6 - 0.05 * stitch * rib
+    square[:] = np.array(look.cap, np.float32) * shade[..., None]
+
+
+def _strands(square: FloatArray, look: Look) -> None:
+    height, width = square.shape[:2]
+    u, v = np.arange(width)[None] / width, np.arange(height)[:, None] / height
+    wave = 0.5 * np.cos(2 * np.pi * 5 * u) + 0.3 * np.cos(2 * np.pi * 13 * u + 1) + 0.2
+    shade = (0.84 + 0.16 * wave) * (0.75 + 0.45 * v)
+    square[:] = np.array(look.hair, np.float32) * shade[..., None]

@@ -86,15 +86,14 @@ class Screen:
         w, h = (round(side * self.samples) for side in (width, height))
         colour, depth = np.zeros((h, w, 3), np.float32), np.full((h, w), FAR, np.float32)
         self._rasterise(pixels, low, (width, height), faces, values, colour, depth)
-        shaded = self._shade(colour, atlas)
-        cover = (depth < 0.9 * FAR).astype(np.uint8) * np.uint8(255)
-        shaded &= cover[..., None]
-        small = (width, height)
-        return Layer(
-            cv2.resize(shaded, small, interpolation=cv2.INTER_AREA),
-            cv2.resize(cover, small, interpolation=cv2.INTER_AREA),
-            int(low[0]), int(low[1]),
-        ), depth  # fmt: skip
+        x, y, lit = cv2.split(colour)
+        albedo = cv2.remap(atlas, x, y, cv2.INTER_NEAREST)
+        cover = cv2.compare(depth, 0.9 * FAR, cv2.CMP_LT)
+        albedo, cover, lit = (
+            cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
+            for layer in (albedo, cover, lit)
+        )
+        return Layer(self._tint(albedo, lit, cover), cover, int(low[0]), int(low[1])), depth
 
     def _rasterise(
         self,
@@ -116,10 +115,10 @@ class Screen:
             np.eye(4, dtype=np.float32), np.pi / 2, 1.0, FAR, self._settings,
         )  # fmt: skip
 
-    def _shade(self, colour: FloatArray, atlas: Image) -> Image:
-        x, y, lit = cv2.split(colour)
-        albedo = cv2.remap(atlas, x, y, cv2.INTER_LINEAR)
-        steps = cv2.convertScaleAbs(lit, alpha=255)
+    def _tint(self, albedo: Image, lit: FloatArray, cover: Image) -> Image:
+        """Light the colours; all three are averages over a pixel, of nothing where uncovered."""
+        share = np.maximum(cover, 1).astype(np.float32)
+        steps = cv2.convertScaleAbs(cv2.divide(lit, share, scale=255), alpha=255)
         tint = cv2.LUT(cv2.merge([steps] * 3), self._ramp.reshape(1, 256, 3))
         return np.asarray(cv2.multiply(albedo, tint, scale=RAMP_TOP / 255))
 

@@ -11,6 +11,8 @@ from vcam.media import FloatArray
 from vcam.render.head3d_mesh import IntArray, Normals
 from vcam.render.head3d_paint import Tile
 
+SKULL_Z = -0.57  # the skull is taken for an upright elliptic cylinder around this line
+SKULL_RADII = (0.715, 0.835)  # to the side, to the front
 Surface = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 
 
@@ -26,7 +28,11 @@ class Garment:
 
 
 def sheet(
-    surface: Surface, columns: int, rows: int, tile: Tile, sky: Surface | None = None
+    surface: Surface,
+    columns: int,
+    rows: int,
+    tile: Tile,
+    sky: Callable[[FloatArray, FloatArray], FloatArray] | None = None,
 ) -> Garment:
     """A grid over u, v in 0..1, counterclockwise seen from outside when u x v points out."""
     v, u = (g.ravel().astype(np.float32) for g in np.mgrid[0 : 1 : rows * 1j, 0 : 1 : columns * 1j])
@@ -41,7 +47,7 @@ def sheet(
         seam = normals[left] + normals[right]
         seam /= np.linalg.norm(seam, axis=1, keepdims=True) + 1e-9
         normals[left] = normals[right] = seam
-    shade = np.ones(len(points), np.float32) if sky is None else sky(u, v)[0].astype(np.float32)
+    shade = np.ones(len(points), np.float32) if sky is None else sky(u, v).astype(np.float32)
     return Garment(points, normals, faces, tile.place(u, v), shade)
 
 
@@ -64,36 +70,38 @@ def _smooth(t: FloatArray) -> FloatArray:
     return t * t * (3 - 2 * t)
 
 
+def cap_edge(turn: FloatArray) -> FloatArray:
+    """Height of the cap's lower edge, by angle from the middle of the forehead."""
+    return 0.40 + 0.11 * np.cos(turn)
+
+
 def beanie() -> Garment:
     """A knitted cap with a turned-up cuff."""
-
-    def edge(u: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        turn = 2 * np.pi * u
-        return np.sin(turn), np.cos(turn), 0.30 + 0.17 * np.cos(turn)
+    wide, deep = SKULL_RADII[0] + 0.035, SKULL_RADII[1] + 0.03
 
     def cuff(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        x, z, low = edge(u)
-        roll = np.maximum(np.sin(np.pi * np.clip(v * 1.12 - 0.06, 0, 1)), 0) ** 0.55
-        wide = 1.0 + 0.085 * roll
-        return 0.775 * wide * x, low + 0.33 * v - 0.01, -0.55 + 0.86 * wide * z
+        turn = 2 * np.pi * u
+        roll = np.maximum(np.sin(np.pi * np.clip(v * 1.10 - 0.05, 0, 1)), 0) ** 0.55
+        swell = 1.0 + 0.085 * roll
+        x, z = wide * swell * np.sin(turn), deep * swell * np.cos(turn)
+        return x, cap_edge(turn) + 0.30 * v, SKULL_Z + z
 
     def dome(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        x, z, low = edge(u)
-        bend = v * np.pi / 2
-        flat = np.maximum(np.cos(bend), 0) ** 0.86
-        wide = 1.05 * flat
-        base = low + 0.26
-        return (
-            0.775 * wide * x,
-            base + (1.30 - base) * np.sin(bend) ** 1.06,
-            (-0.55 - 0.1 * v + 0.86 * wide * z),
-        )
+        turn, bend = 2 * np.pi * u, v * np.pi / 2
+        flat = 1.05 * np.maximum(np.cos(bend), 0) ** 0.86
+        x, z = wide * flat * np.sin(turn), deep * flat * np.cos(turn)
+        base = cap_edge(turn) + 0.24
+        return x, base + (1.36 - base) * np.sin(bend) ** 1.06, SKULL_Z - 0.1 * v + z
 
-    def dome_sky(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        shade = 0.55 + 0.45 * _smooth((v - 0.02) / 0.14)
-        return shade, shade, shade
+    def dome_sky(u: FloatArray, v: FloatArray) -> FloatArray:
+        return 0.5 + 0.5 * _smooth((v - 0.02) / 0.16)
 
-    return joined([sheet(cuff, 61, 12, Tile.CUFF), sheet(dome, 61, 16, Tile.KNIT, dome_sky)])
+    def cuff_sky(u: FloatArray, v: FloatArray) -> FloatArray:
+        return 0.6 + 0.4 * _smooth(v / 0.25)
+
+    return joined(
+        [sheet(cuff, 61, 12, Tile.KNIT, cuff_sky), sheet(dome, 61, 16, Tile.KNIT, dome_sky)]
+    )
 
 
 def hoodie() -> Garment:
@@ -116,14 +124,14 @@ def hoodie() -> Garment:
         lift = np.sin(roll) * thick * 1.25
         return (0.60 + out) * x, -0.98 - 0.30 * front**1.3 + lift, -0.62 + (0.62 + out) * z
 
-    def hood_sky(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def hood_sky(u: FloatArray, v: FloatArray) -> FloatArray:
         inner = 0.5 - 0.5 * np.cos(2 * np.pi * v)
         shade = 1 - 0.6 * inner**1.5
-        return shade, shade, shade
+        return shade
 
-    def body_sky(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def body_sky(u: FloatArray, v: FloatArray) -> FloatArray:
         shade = 0.45 + 0.55 * _smooth((v - 0.1) / 0.3)
-        return shade, shade, shade
+        return shade
 
     def string(side: float) -> Surface:
         def cord(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
