@@ -52,7 +52,7 @@ class Head3dRenderer:
         self._bend = np.clip(bend, 0, 1)[:, None].astype(np.float32)
         self._bend[head.asset.counts[0] :] = 1
         self._bend[rest[:, 1] > -0.6] = 1
-        self._upper_lids = [_upper(rest, lid) for lid in head.asset.lids]
+        self._shut = float(np.ptp(rest[head.asset.lips[1], 1]))
         self._wall = _wall(size, look)
         self._clothes = self._dress()
 
@@ -85,7 +85,9 @@ class Head3dRenderer:
         normals = np.concatenate([head.normals(turned), cap.normals @ turn.T])
         lit = light(normals, np.concatenate([self._sky, cap.sky]))
         mouth = slice(int(head.asset.counts[0]), head.count)
-        lit[mouth] = self._mouth_light(posed[mouth])
+        inner = posed[head.asset.lips[1]]
+        gape = float(np.ptp(inner[:, 1]) - self._shut)
+        lit[mouth] = self._mouth_light(posed[mouth]) * np.clip(0.2 + gape / 0.06, 0, 1)
         self._light_eyes(posed, lit)
         points = np.concatenate([turned, (cap.vertices - PIVOT) @ turn.T + PIVOT])
         return points, np.concatenate([self._places, lit[:, None]], 1)
@@ -97,8 +99,11 @@ class Head3dRenderer:
     def _light_eyes(self, posed: FloatArray, lit: FloatArray) -> None:
         """The upper lid's shadow on the eye; glints shine by themselves."""
         head = self._head
-        for eye, glint, lid in zip(head.eyes, head.glints, self._upper_lids, strict=True):
-            edge = posed[lid]
+        for eye, glint, ribbon, lash in zip(
+            head.eyes, head.glints, head.ribbons, head.lashes, strict=True
+        ):
+            edge = posed[ribbon.lid]
+            lit[lash] = 0.6
             under = np.interp(posed[eye, 0], edge[:, 0], edge[:, 1]) - posed[eye, 1]
             shade = np.clip(under / 0.11, 0, 1)
             lit[eye] = lit[eye] * 0.45 + 0.42
@@ -118,6 +123,8 @@ class Head3dRenderer:
             x, y = head.eye_picture.T
             places[eye] = Tile.EYE.place(0.5 + x / 2, 0.5 - y / 2)
             places[glint] = Tile.GLINT.place(middle, middle)
+        for lash in head.lashes:
+            places[lash] = Tile.LASH.place(middle, middle)
         return np.concatenate([places, self._cap.places])
 
     def _dress(self) -> tuple[Layer, Layer]:
@@ -130,14 +137,6 @@ class Head3dRenderer:
         front = cloth.faces[near[cloth.faces].all(1)]
         before, _ = self._screen.draw(pixels, front, values, self._atlas)
         return whole, before
-
-
-def _upper(points: FloatArray, lid: IntArray) -> IntArray:
-    """The upper half of a lid's rim, from left to right."""
-    rim = points[lid]
-    corners = rim[[rim[:, 0].argmin(), rim[:, 0].argmax()], 1]
-    upper = lid[rim[:, 1] >= corners.mean()]
-    return upper[points[upper, 0].argsort()]
 
 
 def _under(points: FloatArray) -> FloatArray:

@@ -37,7 +37,7 @@ class HeadAsset:
     eye_centre: FloatArray  # [3] of the avatar's left eye
     eye_radii: FloatArray  # [3]
     landmarks: IntArray  # [68] iBUG points as vertices
-    lids: IntArray  # [2, 28] rim of the left and right eye, counterclockwise from the nose / ear
+    lids: IntArray  # [2, 28] visible edge of the left and the right eye's lids
     lips: IntArray  # [2, 38] border of the red, and line of contact
 
 
@@ -122,6 +122,40 @@ def glints() -> tuple[FloatArray, IntArray]:
     return np.concatenate(points).astype(np.float32), np.concatenate(faces).astype(np.int32)
 
 
+class Lashes:
+    """A dark ribbon along an upper lid, both sides of it drawn."""
+
+    def __init__(self, rest: FloatArray, rim: IntArray, outward: float) -> None:
+        points = rest[rim]
+        corners = points[[points[:, 0].argmin(), points[:, 0].argmax()], 1]
+        upper = rim[points[:, 1] >= corners.mean()]
+        self.lid = upper[rest[upper, 0].argsort()]  # from left to right
+        self._open = rest[self.lid, 1]
+        self._drop = self._open - corners.mean() + 0.06  # of a lid that closes
+        out = np.linspace(0, 1, len(self.lid), dtype=np.float32)
+        out = out if outward > 0 else 1 - out
+        width = 0.020 + 0.020 * out
+        width[[0, -1]] *= 0.35
+        self._width = width
+        self._sweep = np.float32(outward) * out**2 * 0.030
+        a = np.arange(len(self.lid) - 1)
+        n = len(self.lid)
+        front = np.concatenate([np.stack([a, a + 1, a + 1 + n], 1), np.stack([a, a + 1 + n, a + n], 1)])
+        self.faces = np.concatenate([front, front[:, ::-1]]).astype(np.int32)
+        self.count = 2 * n
+
+    def __call__(self, face: FloatArray) -> FloatArray:
+        """The ribbon's points [count, 3]: along the lid, then its free edge."""
+        rim = face[self.lid]
+        shut = np.clip((self._open - rim[:, 1]) / self._drop, 0, 1)
+        base, tip = rim.copy(), rim.copy()
+        base[:, 2] += 0.006
+        tip[:, 0] += self._sweep
+        tip[:, 1] += self._width * (1 - 1.25 * shut)
+        tip[:, 2] += 0.014 + 0.5 * self._width
+        return np.concatenate([base, tip])
+
+
 def rotation(axis_angle: FloatArray) -> FloatArray:
     """The rotation matrix [3, 3] of an axis-angle vector [3] in radians (Rodrigues)."""
     x, y, z = (float(part) for part in axis_angle)
@@ -146,13 +180,18 @@ class Head:
         self._eye_points, eye_faces, self.eye_picture = eyeball()
         self._glint_points, glint_faces = glints()
         parts = [asset.faces]
-        self.eyes, self.glints = [], []
+        self.ribbons = lashes = [
+            Lashes(asset.vertices, rim, side) for rim, side in zip(asset.lids, (1.0, -1.0), strict=True)
+        ]
+        self.eyes, self.glints, self.lashes = [], [], []
         end = self.count
         for faces, points, slices in (
             (eye_faces, self._eye_points, self.eyes),
             (eye_faces, self._eye_points, self.eyes),
             (glint_faces, self._glint_points, self.glints),
             (glint_faces, self._glint_points, self.glints),
+            (lashes[0].faces, range(lashes[0].count), self.lashes),
+            (lashes[1].faces, range(lashes[1].count), self.lashes),
         ):
             parts.append(end + faces)
             slices.append(slice(end, end + len(points)))
@@ -184,6 +223,8 @@ class Head:
             radii = self.asset.eye_radii
             points[eye] = self._eye_points @ rotation(gaze).T * radii + centre
             points[glint] = self._glint_points @ rotation(gaze * 0.35).T * radii + centre
+        for place, ribbon in zip(self.lashes, self.ribbons, strict=True):
+            points[place] = ribbon(face)
         return points
 
     def _keep_lids_outside(self, face: FloatArray) -> None:

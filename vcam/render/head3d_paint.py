@@ -32,6 +32,7 @@ class Tile(Enum):
     TONGUE = (640, 256, 64, 64)
     CAVITY = (704, 256, 64, 64)
     GLINT = (768, 256, 64, 64)
+    LASH = (832, 256, 64, 64)
 
     def place(self, u: FloatArray, v: FloatArray) -> FloatArray:
         """Atlas pixels [n, 2] of places 0..1 in the rectangle, a little inside of its edge."""
@@ -117,6 +118,7 @@ def atlas(look: Look, asset: HeadAsset) -> Image:
         Tile.TONGUE: (214, 104, 104),
         Tile.CAVITY: (112, 36, 40),
         Tile.GLINT: (255, 255, 255),
+        Tile.LASH: _dark(look.hair, 0.6),
     }
     for tile, colour in flat.items():
         tile.cut(canvas)[:] = colour
@@ -138,7 +140,8 @@ def _face(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
         _freckles(canvas, look)
     _lips(canvas, look, asset)
     _brows(canvas, look)
-    _lashes(canvas, look, asset)
+    _lids(canvas, look, asset)
+    _scalp(canvas, look)
 
 
 def _freckles(canvas: FloatArray, look: Look) -> None:
@@ -187,25 +190,23 @@ def _brows(canvas: FloatArray, look: Look) -> None:
         blend(canvas, _stroke(unroll(points), widths, 2.5), look.hair, 0.92)
 
 
-def _lashes(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
+def _lids(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
     for rim in asset.lids:
         points = unroll(asset.vertices[rim])
-        corner = points[[points[:, 0].argmin(), points[:, 0].argmax()], 1].mean()
-        middle = points[:, 0].mean()
-        upper = points[points[:, 1] < corner + 4]
-        upper = upper[upper[:, 0].argsort()]
-        outward = np.sign(middle - FACE / 2)
-        t = np.linspace(0, 1, len(upper))
-        t = t if outward > 0 else 1 - t
-        lift = 4.0
-        brush = 5 + 9 * np.clip(t * 1.3, 0, 1)
-        blend(canvas, _stroke(upper - [0, lift], brush, 1.2), _dark(look.hair, 0.5), 0.95)
-        lower = points[points[:, 1] >= corner]
-        lower = lower[lower[:, 0].argsort()]
-        if len(lower) > 2:
-            blend(
-                canvas, _stroke(lower, np.full(len(lower), 5.0), 1.5), _dark(look.skin, 0.45), 0.6
-            )
+        mask = np.zeros((FACE, FACE), np.uint8)
+        cv2.polylines(mask, [np.rint(points * 16).astype(np.int32)], True, 255, 4, cv2.LINE_AA, 4)
+        soft = cv2.GaussianBlur(mask, (0, 0), 1.5).astype(np.float32) / 255
+        blend(canvas, soft, _dark(look.skin, 0.45), 0.55)
+
+
+def _scalp(canvas: FloatArray, look: Look) -> None:
+    """Short hair at the temples and behind the ears."""
+    line = [(0.95, 0.7), (1.05, 0.42), (1.20, 0.25), (1.30, 0.02), (1.37, -0.12), (1.45, -0.10)]
+    line += [(1.50, 0.12), (1.62, 0.17), (2.0, 0.17), (2.0, 0.7)]
+    for side in (1, -1):
+        points = [(0.5 + side * turn / (2 * WIDE), (TOP - y) / TALL) for turn, y in line]
+        mask = filled(np.array(points, np.float32) * (FACE - 1), 7)
+        blend(canvas, mask, look.hair, 0.93)
 
 
 def _eye(square: FloatArray, look: Look) -> None:
