@@ -22,7 +22,7 @@ def grey(number: int) -> Frame:
     return Frame(number * frame_ticks(FPS), np.full((*SIZE[::-1], 3), 40 + number, np.uint8))
 
 
-@pytest.fixture(params=["none", "file", "virtual"])
+@pytest.fixture(params=["none", "file", pytest.param("virtual", marks=pytest.mark.device)])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """A way to open the camera again and again; all are closed at the end."""
     names = {"none": "none", "file": str(tmp_path / "film.mp4"), "virtual": "auto"}
