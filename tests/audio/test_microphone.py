@@ -58,7 +58,7 @@ class Listener:
         return np.concatenate(self.blocks)
 
 
-def test_a_file_is_delivered_whole_and_on_the_beat() -> None:
+def test_a_file_is_delivered_whole_and_on_the_beat(tmp_path: Path) -> None:
     crank, times = Crank(), []
     heard: list[FloatArray] = []
 
@@ -67,7 +67,7 @@ def test_a_file_is_delivered_whole_and_on_the_beat() -> None:
         times.append(crank.time)
 
     voice = tone(0.255)
-    source = WavFile(voice, hear, now=crank.now, sleep=crank.sleep)
+    source = WavFile(write_wav(tmp_path / "a.wav", voice), hear, now=crank.now, sleep=crank.sleep)
     source.start()
     source._thread.join(10)
 
@@ -78,15 +78,15 @@ def test_a_file_is_delivered_whole_and_on_the_beat() -> None:
     assert np.allclose(times[:25], 100 + 0.01 * np.arange(1, 26))
 
 
-def test_a_looping_file_goes_on() -> None:
+def test_a_looping_file_goes_on(tmp_path: Path) -> None:
     voice = tone(0.025)
-    source = WavFile(voice, print, loop=True)
+    source = WavFile(write_wav(tmp_path / "a.wav", voice), print, loop=True)
     blocks = source.blocks()
     sound = np.concatenate([next(blocks) for _ in range(9)])
     assert np.abs(sound - np.tile(voice, 3)).max() < 1e-4
 
 
-def test_a_long_sleep_of_the_machine_loses_sound_instead_of_replaying_it() -> None:
+def test_a_long_sleep_of_the_machine_loses_sound_instead_of_replaying_it(tmp_path: Path) -> None:
     crank, listener = Crank(), Listener()
 
     def hear(samples: FloatArray) -> None:
@@ -94,7 +94,8 @@ def test_a_long_sleep_of_the_machine_loses_sound_instead_of_replaying_it() -> No
             crank.time += 3.0
         listener(samples)
 
-    source = WavFile(tone(5), hear, now=crank.now, sleep=crank.sleep)
+    path = write_wav(tmp_path / "a.wav", tone(5))
+    source = WavFile(path, hear, now=crank.now, sleep=crank.sleep)
     source.start()
     source._thread.join(10)
     assert 199 <= source.overflows <= 201  # two of the three seconds; the last one is caught up

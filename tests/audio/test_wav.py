@@ -56,7 +56,7 @@ def riff(
 @pytest.mark.parametrize("rate", RATES)
 def test_any_rate_becomes_48_kilohertz(tmp_path: Path, rate: int) -> None:
     (tmp_path / "a.wav").write_bytes(riff(sine(rate), rate))
-    heard = read_wav(tmp_path / "a.wav")
+    heard = read_wav(tmp_path / "a.wav").samples
     assert heard.dtype == np.float32
     assert abs(len(heard) - TICKS_PER_SECOND // 2) <= TICKS_PER_SECOND // rate
     middle = slice(2400, 21600)
@@ -75,7 +75,7 @@ def test_any_depth_is_read(
     voice = sine(TICKS_PER_SECOND)
     samples = np.stack([voice, voice / 2], axis=1)[:, :channels]
     (tmp_path / "a.wav").write_bytes(riff(samples, TICKS_PER_SECOND, bits, tag))
-    heard = read_wav(tmp_path / "a.wav")
+    heard = read_wav(tmp_path / "a.wav").samples
     assert len(heard) == len(voice)
     assert np.abs(heard - samples.mean(axis=1)).max() < exact
 
@@ -83,20 +83,20 @@ def test_any_depth_is_read(
 def test_chunks_between_header_and_samples_are_skipped(tmp_path: Path) -> None:
     notes = b"LIST" + struct.pack("<I", 5) + b"hello\0"  # odd sizes are padded
     (tmp_path / "a.wav").write_bytes(riff(sine(48_000), 48_000, extra=notes))
-    assert len(read_wav(tmp_path / "a.wav")) == 24_000
+    assert len(read_wav(tmp_path / "a.wav").samples) == 24_000
 
 
 def test_a_streamed_file_that_does_not_know_its_size_is_read(tmp_path: Path) -> None:
     whole = bytearray(riff(sine(48_000), 48_000))
     whole[40:44] = b"\xff\xff\xff\xff"
     (tmp_path / "a.wav").write_bytes(whole)
-    assert len(read_wav(tmp_path / "a.wav")) == 24_000
+    assert len(read_wav(tmp_path / "a.wav").samples) == 24_000
 
 
 def test_wild_numbers_are_tamed(tmp_path: Path) -> None:
     samples = np.array([0.0, np.nan, np.inf, -np.inf, 7.0, -7.0, 0.25], np.float32)
     (tmp_path / "a.wav").write_bytes(riff(samples, 48_000, 32, FLOAT))
-    assert read_wav(tmp_path / "a.wav").tolist() == [0, 0, 1, -1, 1, -1, 0.25]
+    assert read_wav(tmp_path / "a.wav").samples.tolist() == [0, 0, 1, -1, 1, -1, 0.25]
 
 
 @pytest.mark.parametrize("kept", [13, 30, 44, 45, 2000, -1])
@@ -139,6 +139,6 @@ def test_a_huge_file_is_refused_with_the_command_that_cuts_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wav, "LONGEST", TICKS_PER_SECOND)
-    assert len(read_wav(write_wav(tmp_path / "fits.wav", tone(1.0)))) == TICKS_PER_SECOND
+    assert len(read_wav(write_wav(tmp_path / "fits.wav", tone(1.0))).samples) == TICKS_PER_SECOND
     with pytest.raises(MediaError, match=r"ffmpeg -i long\.wav -t"):
         read_wav(write_wav(tmp_path / "long.wav", tone(1.1)))

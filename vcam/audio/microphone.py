@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from vcam.audio import portaudio
+from vcam.audio.wav import read_wav
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
 
@@ -179,18 +181,18 @@ class PreparedSound:
 
 
 class WavFile(PreparedSound):
-    """The samples [n] of `read_wav` in place of a microphone, once or again and again."""
+    """A sound file in place of a microphone, once or again and again."""
 
     def __init__(
         self,
-        voice: FloatArray,
+        path: Path,
         hear: Hear,
         loop: bool = False,
-        name: str = "file",
         now: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        super().__init__(name, voice, hear, loop, now, sleep)
+        """Read `path`; MediaError says what is wrong with it."""
+        super().__init__(path.name, read_wav(path).samples, hear, loop, now, sleep)
 
 
 class Silence(PreparedSound):

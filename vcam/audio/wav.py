@@ -14,14 +14,14 @@ from av.audio.resampler import AudioResampler
 from av.container import InputContainer
 
 from vcam.errors import MediaError
-from vcam.media import TICKS_PER_SECOND, FloatArray
+from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray
 
 LONGEST = 3600 * TICKS_PER_SECOND  # an hour, 691 MB: more is rather a mistake than a speech
 STREAMED = (0, 0x7FFFFFFF, 0xFFFFFFFF)  # sizes that programs write before they know the true one
 
 
-def read_wav(path: Path) -> FloatArray:
-    """The sound of the file `path` [n] at 48 kHz, -1..1; several channels are averaged.
+def read_wav(path: Path) -> AudioChunk:
+    """The sound of the file `path`, from tick 0 on; several channels are averaged.
 
     Any WAV will do (8 to 64 bits, integer or float, any rate), and whatever else FFmpeg decodes.
     MediaError says what is wrong with a file that is missing, empty, cut short, too long, or none.
@@ -39,8 +39,7 @@ def read_wav(path: Path) -> FloatArray:
         ) from error
     if not pieces:
         raise MediaError(f"there is not one sample of sound in {path}; give another file")
-    samples: FloatArray = np.clip(np.nan_to_num(np.concatenate(pieces)), -1, 1)
-    return samples
+    return AudioChunk(0, np.clip(np.nan_to_num(np.concatenate(pieces)), -1, 1))
 
 
 def _decoded(film: InputContainer, path: Path) -> Iterator[FloatArray]:
