@@ -38,7 +38,7 @@ class Cost:
 def cost(profile: Profile, voice: Path, fps: int, size: int) -> Cost:
     """Make the frames of the sound file `voice` once, on one thread, without a clock."""
     cv2.setNumThreads(1)
-    samples = read_wav(voice)
+    samples = read_wav(voice).samples
     engine = Engine.open(profile, fps, size, watch=Stopwatch(time.thread_time))
     stages: dict[str, Series] = {}
     start, frames = time.thread_time(), 0
@@ -61,8 +61,7 @@ def live(
 ) -> Snapshot:
     """The real session over a looped voice into a memory camera, for so many seconds."""
     session = Session(ChildLink(profile, fps, size), MemoryCamera(limit=1), fps)
-    sound = WavFile(read_wav(voice), session.hear, loop=True, name=voice.name)
-    return session.run(sound, seconds, watch)
+    return session.run(WavFile(voice, session.hear, loop=True), seconds, watch)
 
 
 def table(spent: Cost, run: Snapshot) -> Table:

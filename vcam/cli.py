@@ -193,7 +193,7 @@ def _film(voice_path: Path, output: Path, options: argparse.Namespace) -> None:
 
     if output.suffix.lower() != ".mp4":
         raise MediaError(f"cannot film into {output}: the file must be called something.mp4")
-    chosen, voice = profile.load(options.profile), read_wav(voice_path)
+    chosen, voice = profile.load(options.profile), read_wav(voice_path).samples
     with Progress(console=out, transient=True) as progress:
         task = progress.add_task("loading the avatar", total=1.0)
         engine = Engine.open(chosen, options.fps, options.size)

@@ -71,8 +71,10 @@ def _picture(now: Snapshot) -> Table:
     table.add_row("frames", f"{now.fps:.1f} fps, {now.on_time:.2%} on time")
     lost = f"{now.late} late, {now.dropped} dropped, longest gap {now.gap_ms:.0f} ms"
     table.add_row("", Text(lost, "yellow" if now.late or now.dropped else "dim"))
-    table.add_row("latency", f"{_quantiles(now.latency_ms)} ms  microphone to frame")
-    table.add_row("", Text(f"shown {now.delay_ms:.0f} ms after the sound", "dim"))
+    table.add_row("latency", f"{_quantiles(now.latency_ms)} ms")
+    table.add_row(
+        "", Text(f"p50 / p95 / p99, microphone to frame; aim {now.delay_ms:.0f} ms", "dim")
+    )
     return table
 
 

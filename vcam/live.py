@@ -15,7 +15,6 @@ import numpy as np
 
 from vcam import profile, tickcode
 from vcam.audio.microphone import Microphone, WavFile
-from vcam.audio.wav import read_wav
 from vcam.camera.open import open_camera
 from vcam.config import RunConfig
 from vcam.link.child import ChildLink
@@ -57,7 +56,7 @@ def placeholder(path: Path | None, size: int) -> Image | None:
 
 def _source(config: RunConfig, session: Session) -> Source:
     if config.wav is not None:
-        return WavFile(read_wav(config.wav), session.hear, name=config.wav.name)
+        return WavFile(config.wav, session.hear)
     return Microphone(config.microphone, session.hear)
 
 
