@@ -1,0 +1,135 @@
+"""Checkpoints, read safely: tensors come out, code never runs.
+
+Backends call `read_state` (or `read_tensor` for a file that holds one tensor) and hand the result
+to `load_strict`. Only neural backends import this module: it needs torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from pickle import UnpicklingError  # only the name of what torch raises; nothing is unpickled here
+
+import torch
+from torch import Tensor, nn
+
+from vcam.errors import WeightsError
+
+_BLOCK = 1 << 20
+
+
+def read_state(
+    path: Path, sha256: str | None = None, entry: str | None = None
+) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors`, `.pt`, `.pth` or `.bin` file, on the CPU, by name.
+
+    `sha256` (hexadecimal) is checked before anything is parsed. A file that nests its tensors is
+    refused unless `entry` names the dictionary wanted ("model", or "a.b" for one inside another);
+    what lies deeper in that one is flattened with dots. Raises `WeightsError` for a file that is
+    missing, truncated, of another hash, or that holds anything but tensors.
+    """
+    content = _read(path, sha256)
+    for name in entry.split(".") if entry else ():
+        content = _enter(content, name, path)
+    if not isinstance(content, Mapping):
+        raise WeightsError(f"{path} holds a {type(content).__name__}, not named tensors")
+    return dict(_flatten(content, path, nested=entry is not None))
+
+
+def read_tensor(path: Path, sha256: str | None = None) -> Tensor:
+    """The one tensor a `.pt` file holds, on the CPU. Raises `WeightsError` as `read_state`."""
+    content = _read(path, sha256)
+    if not isinstance(content, Tensor):
+        raise WeightsError(f"{path} holds a {type(content).__name__}, not one tensor")
+    return content
+
+
+def load_strict(net: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
+    """Copy `state` into `net`; raise `WeightsError` naming every key that does not fit.
+
+    `what` says in the message which checkpoint this is.
+    """
+    own = net.state_dict()
+    faults = [f"missing {key}" for key in own if key not in state]
+    faults += [f"surplus {key}" for key in state if key not in own]
+    faults += [
+        f"{key} is {tuple(state[key].shape)}, not {tuple(value.shape)}"
+        for key, value in own.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    if faults:
+        raise WeightsError(f"{what} does not fit the network:\n  " + "\n  ".join(faults))
+    net.load_state_dict(dict(state))
+
+
+def _read(path: Path, sha256: str | None) -> object:
+    if not path.is_file():
+        raise WeightsError(f"no checkpoint at {path}; fetch it or correct the path")
+    if sha256 is not None and (found := _digest(path)) != sha256.lower():
+        raise WeightsError(f"{path} has sha256 {found}, not {sha256}; delete it and fetch it again")
+    try:
+        return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except UnpicklingError as error:
+        raise WeightsError(
+            f"{path} is damaged or carries code or objects instead of plain tensors; "
+            f"nothing of it was run. Fetch it again from its source ({_first_line(error)})"
+        ) from error
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{path} is truncated or damaged; fetch it again ({_first_line(error)})"
+        ) from error
+
+
+def _read_torch(path: Path) -> object:
+    # Below 2.6 a crafted file can run code even with weights_only (CVE-2025-32434).
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
+        raise WeightsError(
+            f"torch {torch.__version__} cannot read {path.name} safely; install torch 2.6 or newer"
+        )
+    return torch.load(
+        path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path) or None
+    )
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def _digest(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            total.update(block)
+    return total.hexdigest()
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
+
+
+def _enter(content: object, name: str, path: Path) -> object:
+    if not isinstance(content, Mapping) or name not in content:
+        found = ", ".join(map(str, content)) if isinstance(content, Mapping) else "no names"
+        raise WeightsError(f"{path} has no entry {name!r}; it holds {found}")
+    inner: object = content[name]
+    return inner
+
+
+def _flatten(
+    content: Mapping[object, object], path: Path, nested: bool, prefix: str = ""
+) -> Iterator[tuple[str, Tensor]]:
+    for name, value in content.items():
+        if isinstance(value, Tensor):
+            yield f"{prefix}{name}", value
+        elif nested and isinstance(value, Mapping):
+            yield from _flatten(value, path, nested, f"{prefix}{name}.")
+        else:
+            raise WeightsError(f"{path}: {prefix}{name} is a {type(value).__name__}, not a tensor")
