@@ -53,7 +53,7 @@ class Graphed(Generic[Inputs, Output]):
     def _record(self, args: tuple[object, ...]) -> None:
         self._inputs = [_on_device(arg) for arg in args]
         run: Callable[..., Output] = self._fn
-        stream = torch.cuda.Stream()
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it bare
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UPS):
