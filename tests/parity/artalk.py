@@ -69,8 +69,8 @@ class Rows:
         return name in self.stored
 
     def close(self, name: str, got: Tensor, atol: float) -> None:
-        """Compare with the entry `name`, its `_everyN` (rows; columns where channels come first), or
-        nothing when there is neither."""
+        """Compare with the entry `name`, its `_everyN` (rows; columns where channels come first),
+        or nothing when there is neither."""
         for entry in [name, *(key for key in self.stored if key.startswith(f"{name}_every"))]:
             if entry in self.stored:
                 step = int(entry.removeprefix(f"{name}_every")) if entry != name else 1

@@ -106,6 +106,11 @@ class Idle:
         weights[_SMILE] = 0.07 + 0.03 * drift[5]
         return IdlePose(weights, self._head(minute, into, tick / TICKS_PER_SECOND, drift))
 
+    def blink(self, tick: int) -> float:
+        """How far a blink has shut the lids at `tick`, 0..1: for faces without gaze."""
+        minute, ticks = divmod(tick, int(_EPOCH * TICKS_PER_SECOND))
+        return self._blink(minute, ticks / TICKS_PER_SECOND)
+
     def _blink(self, minute: int, into: float) -> float:
         for start, duration in self._minute(minute).blinks:
             if start <= into < start + duration:
