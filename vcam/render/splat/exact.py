@@ -1,0 +1,109 @@
+"""The splatting rules in plain PyTorch: slow, exact, on any device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vcam.render.splat.cloud import BLUR, DARK, FAINT, NEAR, OPAQUE, SPREAD, TILE, Cloud
+
+_BATCH = 256  # Gaussians blended at once; a finished tile skips the remaining batches
+
+
+@dataclass(frozen=True, slots=True)
+class Splats:
+    """Gaussians as ellipses on the picture, in the order of the cloud."""
+
+    centres: Tensor  # [N, 2] pixels
+    conics: Tensor  # [N, 3]: inverse covariance xx, xy, yy
+    depths: Tensor  # [N]
+    radii: Tensor  # [N] whole pixels; 0 for those left out
+    low: Tensor  # [N, 2] first column and row of tiles touched
+    high: Tensor  # [N, 2] one past the last
+
+
+class ExactSplatter:
+    """Draws tile by tile, front to back."""
+
+    def __init__(self, cloud: Cloud, size: int, focal: float) -> None:
+        self._cloud, self._size, self._focal = cloud, size, focal
+
+    def draw(self, points: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Splatter.draw`."""
+        cloud = self._cloud.at(points)
+        splats = flatten(cloud, seen, self._size, self._focal)
+        order = torch.argsort(splats.depths, stable=True)
+        order = order[splats.radii[order] > 0]
+        out = points.new_zeros(1 + cloud.colours.shape[1], self._size, self._size)
+        for row in range(self._size // TILE):
+            in_row = order[(splats.low[order, 1] <= row) & (splats.high[order, 1] > row)]
+            for column in range(self._size // TILE):
+                low, high = splats.low[in_row, 0], splats.high[in_row, 0]
+                which = in_row[(low <= column) & (high > column)]
+                if not len(which):
+                    continue
+                down, across = (slice(TILE * i, TILE * (i + 1)) for i in (row, column))
+                out[:, down, across] = _tile(cloud, splats, which, column, row)
+        return out[1:], out[0]
+
+
+def flatten(cloud: Cloud, seen: Tensor, size: int, focal: float) -> Splats:
+    """Project every Gaussian (elliptical weighted averaging; Zwicker et al., 2001)."""
+    camera = cloud.points @ seen[:, :3].T + seen[:, 3]
+    depth = camera[:, 2]
+    pixels = focal * size / 2
+    limit = SPREAD / focal
+    bent = (camera[:, :2] / depth[:, None]).clamp(-limit, limit) * depth[:, None]
+    jacobian = torch.zeros(len(depth), 2, 3, device=depth.device)
+    jacobian[:, 0, 0] = jacobian[:, 1, 1] = pixels / depth
+    jacobian[:, :, 2] = -pixels * bent / depth[:, None] ** 2
+    axes = jacobian @ seen[:, :3]
+    cov = axes @ _symmetric(cloud.covariances) @ axes.transpose(1, 2)
+    xx, xy, yy = cov[:, 0, 0] + BLUR, cov[:, 0, 1], cov[:, 1, 1] + BLUR
+    det, middle = xx * yy - xy * xy, 0.5 * (xx + yy)
+    radii = (3 * (middle + (middle * middle - det).clamp_min(0.1).sqrt()).sqrt()).ceil()
+    centres = pixels * camera[:, :2] / depth[:, None] + (size - 1) / 2
+    tiles = size // TILE
+    low = ((centres - radii[:, None]) / TILE).trunc().clamp(0, tiles)
+    high = ((centres + radii[:, None] + TILE - 1) / TILE).trunc().clamp(0, tiles)
+    drawn = (depth > NEAR) & (det != 0) & ((high - low).prod(1) > 0)
+    conics = torch.stack([yy, -xy, xx], 1) / det[:, None]
+    return Splats(centres, conics, depth, torch.where(drawn, radii, 0), low, high)
+
+
+def _tile(cloud: Cloud, splats: Splats, which: Tensor, column: int, row: int) -> Tensor:
+    """Blend the Gaussians `which`, nearest first, over one tile: [1 + C, TILE, TILE]."""
+    steps = torch.arange(TILE, device=which.device)
+    x = (column * TILE + steps).repeat(TILE)
+    y = (row * TILE + steps).repeat_interleave(TILE)
+    light = cloud.points.new_ones(TILE * TILE)
+    out = cloud.points.new_zeros(1 + cloud.colours.shape[1], TILE * TILE)
+    for batch in torch.split(which, _BATCH):
+        cover = _coverage(splats, cloud.opacities, batch, x, y)
+        after = light * torch.cumprod(1 - cover, 0)
+        before = torch.cat([light[None], after[:-1]])
+        weights = cover * before * (after >= DARK)
+        out[0] += weights.sum(0)
+        out[1:] += cloud.colours[batch].T @ weights
+        light = after[-1]
+        if light.max() < DARK:
+            break
+    return out.view(-1, TILE, TILE)
+
+
+def _coverage(splats: Splats, opacities: Tensor, which: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """How much of each pixel [P] each Gaussian [n] covers: [n, P]."""
+    dx = splats.centres[which, 0, None] - x
+    dy = splats.centres[which, 1, None] - y
+    xx, xy, yy = splats.conics[which, :, None].unbind(1)
+    power = -0.5 * (xx * dx * dx + yy * dy * dy) - xy * dx * dy
+    cover = (opacities[which, None] * power.exp()).clamp(max=OPAQUE)
+    return cover * ((power <= 0) & (cover >= FAINT))
+
+
+def _symmetric(six: Tensor) -> Tensor:
+    """six [N, 6]: xx, xy, xz, yy, yz, zz -> [N, 3, 3]."""
+    index = torch.tensor([0, 1, 2, 1, 3, 4, 2, 4, 5], device=six.device)
+    return six[:, index].view(-1, 3, 3)
