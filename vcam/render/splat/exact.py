@@ -51,26 +51,53 @@ class ExactSplatter:
 
 def flatten(cloud: Cloud, seen: Tensor, size: int, focal: float) -> Splats:
     """Project every Gaussian (elliptical weighted averaging; Zwicker et al., 2001)."""
-    camera = cloud.points @ seen[:, :3].T + seen[:, 3]
-    depth = camera[:, 2]
-    pixels = focal * size / 2
-    limit = SPREAD / focal
-    bent = (camera[:, :2] / depth[:, None]).clamp(-limit, limit) * depth[:, None]
-    jacobian = torch.zeros(len(depth), 2, 3, device=depth.device)
-    jacobian[:, 0, 0] = jacobian[:, 1, 1] = pixels / depth
-    jacobian[:, :, 2] = -pixels * bent / depth[:, None] ** 2
-    axes = jacobian @ seen[:, :3]
-    cov = axes @ _symmetric(cloud.covariances) @ axes.transpose(1, 2)
-    xx, xy, yy = cov[:, 0, 0] + BLUR, cov[:, 0, 1], cov[:, 1, 1] + BLUR
+    depth = _dot(cloud.points, seen[2])
+    sides = torch.stack([_dot(cloud.points, row) for row in seen[:2]], 1)
+    xx, xy, yy = _ellipses(cloud, sides, depth, seen, focal * size / 2, SPREAD / focal)
     det, middle = xx * yy - xy * xy, 0.5 * (xx + yy)
     radii = (3 * (middle + (middle * middle - det).clamp_min(0.1).sqrt()).sqrt()).ceil()
-    centres = pixels * camera[:, :2] / depth[:, None] + (size - 1) / 2
+    centres = _centres(cloud.points, depth, seen, size, focal)
     tiles = size // TILE
     low = ((centres - radii[:, None]) / TILE).trunc().clamp(0, tiles)
     high = ((centres + radii[:, None] + TILE - 1) / TILE).trunc().clamp(0, tiles)
     drawn = (depth > NEAR) & (det != 0) & ((high - low).prod(1) > 0)
     conics = torch.stack([yy, -xy, xx], 1) / det[:, None]
     return Splats(centres, conics, depth, torch.where(drawn, radii, 0), low, high)
+
+
+def _ellipses(
+    cloud: Cloud, sides: Tensor, depth: Tensor, seen: Tensor, pixels: float, limit: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Covariances on the picture: xx, xy, yy [N] in pixels squared, blurred."""
+    bent = (sides / depth[:, None]).clamp(-limit, limit)
+    jacobian = torch.zeros(len(depth), 2, 3, device=depth.device)
+    jacobian[:, 0, 0] = jacobian[:, 1, 1] = pixels / depth
+    jacobian[:, :, 2] = -pixels * bent / depth[:, None]
+    axes = jacobian @ seen[:, :3]
+    flat = axes @ _symmetric(cloud.covariances) @ axes.transpose(1, 2)
+    return flat[:, 0, 0] + BLUR, flat[:, 0, 1], flat[:, 1, 1] + BLUR
+
+
+def _centres(points: Tensor, depth: Tensor, seen: Tensor, size: int, focal: float) -> Tensor:
+    """Where the points [N, 3] fall: [N, 2] pixels, rounded where the original rounds.
+
+    Planes facing the camera hold many Gaussians of nearly one depth, so the last bits of depth and
+    centre decide their order and which faint splats count.
+    """
+    sides = torch.stack([_dot(points, focal * row) for row in seen[:2]], 1)
+    normal = sides * (1 / (depth + 1e-7))[:, None]
+    return (((normal.double() + 1) * size - 1) * 0.5).float()
+
+
+def _dot(points: Tensor, row: Tensor) -> Tensor:
+    """points [N, 3], row [4] -> points @ row[:3] + row[3] with the original's fused roundings."""
+    x, y, z = points.unbind(1)
+    return _fused(z, row[2], _fused(x, row[0], y * row[1])) + row[3]
+
+
+def _fused(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """a * b + c, rounded once."""
+    return (a.double() * b.double() + c.double()).float()
 
 
 def _tile(cloud: Cloud, splats: Splats, which: Tensor, column: int, row: int) -> Tensor:

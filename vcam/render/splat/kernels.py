@@ -1,0 +1,192 @@
+# mypy: ignore-errors
+# Triton has no types, and takes annotations for its own.
+"""What `tables` runs on the GPU; see there for the idea.
+
+Names ending in capitals are known when a kernel is compiled. Tables are int32 [2, TILES, words]:
+columns, then rows; records are float32 [6, 32 * words], in order of depth.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def _dot(x, y, z, row, scale):
+    """A point times a row of the view, rounded as the original rounds (see `exact._centres`)."""
+    a, b, c, d = tl.load(row), tl.load(row + 1), tl.load(row + 2), tl.load(row + 3)
+    return tl.fma(z, c * scale, tl.fma(x, a * scale, y * (b * scale))) + d * scale
+
+
+@triton.jit
+def _pixel(normal, size):
+    """-1..1 across the picture -> pixels, rounded once."""
+    return (((normal.to(tl.float64) + 1.0) * size - 1.0) * 0.5).to(tl.float32)
+
+
+@triton.jit
+def measure(points, seen, depths, count, BLOCK: tl.constexpr):
+    """How far in front of the camera each Gaussian lies."""
+    which = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = which < count
+    px = tl.load(points + which * 3, mask=inside, other=0.0)
+    py = tl.load(points + which * 3 + 1, mask=inside, other=0.0)
+    pz = tl.load(points + which * 3 + 2, mask=inside, other=0.0)
+    tl.store(depths + which, _dot(px, py, pz, seen + 8, 1.0), mask=inside)
+
+
+@triton.jit
+def flatten(
+    points, static, order, seen, records, table,
+    count, words, size, focal, near, blur, spread,
+    BLOCK: tl.constexpr, GROUP: tl.constexpr, TILE: tl.constexpr, TILES: tl.constexpr,
+):  # fmt: skip
+    """Project GROUP words of Gaussians in order of depth; write their records and table bits."""
+    word = tl.program_id(0) * GROUP + tl.arange(0, GROUP)
+    lane = tl.arange(0, BLOCK)
+    place = word[:, None] * BLOCK + lane[None, :]
+    real = place < count
+    which = tl.load(order + place, mask=real, other=0)
+    r00, r01, r02 = tl.load(seen), tl.load(seen + 1), tl.load(seen + 2)
+    r10, r11, r12 = tl.load(seen + 4), tl.load(seen + 5), tl.load(seen + 6)
+    r20, r21, r22 = tl.load(seen + 8), tl.load(seen + 9), tl.load(seen + 10)
+    px = tl.load(points + which * 3)
+    py = tl.load(points + which * 3 + 1)
+    pz = tl.load(points + which * 3 + 2)
+    x = _dot(px, py, pz, seen, 1.0)
+    y = _dot(px, py, pz, seen + 4, 1.0)
+    z = _dot(px, py, pz, seen + 8, 1.0)
+    front = real & (z > near)
+    z = tl.where(front, z, 1.0)
+    # The Jacobian of the projection, its far sides held to `spread`.
+    limit = spread / focal
+    pixels = focal * size / 2
+    scale = pixels / z
+    bent_x = -pixels * tl.minimum(tl.maximum(x / z, -limit), limit) / z
+    bent_y = -pixels * tl.minimum(tl.maximum(y / z, -limit), limit) / z
+    ax, ay, az = scale * r00 + bent_x * r20, scale * r01 + bent_x * r21, scale * r02 + bent_x * r22
+    bx, by, bz = scale * r10 + bent_y * r20, scale * r11 + bent_y * r21, scale * r12 + bent_y * r22
+    cxx, cxy = tl.load(static + which * 7), tl.load(static + which * 7 + 1)
+    cxz, cyy = tl.load(static + which * 7 + 2), tl.load(static + which * 7 + 3)
+    cyz, czz = tl.load(static + which * 7 + 4), tl.load(static + which * 7 + 5)
+    vx, vy, vz = (
+        cxx * ax + cxy * ay + cxz * az,
+        cxy * ax + cyy * ay + cyz * az,
+        cxz * ax + cyz * ay + czz * az,
+    )
+    wx, wy, wz = (
+        cxx * bx + cxy * by + cxz * bz,
+        cxy * bx + cyy * by + cyz * bz,
+        cxz * bx + cyz * by + czz * bz,
+    )
+    xx = ax * vx + ay * vy + az * vz + blur
+    xy = ax * wx + ay * wy + az * wz
+    yy = bx * wx + by * wy + bz * wz + blur
+    det = xx * yy - xy * xy
+    middle = 0.5 * (xx + yy)
+    spread_out = tl.sqrt(tl.maximum(middle * middle - det, 0.1))
+    radius = tl.ceil(3.0 * tl.sqrt(middle + spread_out))
+    drawn = front & (det != 0.0)
+    det = tl.where(drawn, det, 1.0)
+    closeness = 1.0 / (z + 1e-7)
+    cx = _pixel(_dot(px, py, pz, seen, focal) * closeness, size)
+    cy = _pixel(_dot(px, py, pz, seen + 4, focal) * closeness, size)
+    width = words * BLOCK
+    at = records + place
+    inside = word[:, None] < words
+    tl.store(at, cx, mask=inside)
+    tl.store(at + width, cy, mask=inside)
+    tl.store(at + 2 * width, yy / det, mask=inside)
+    tl.store(at + 3 * width, -xy / det, mask=inside)
+    tl.store(at + 4 * width, xx / det, mask=inside)
+    tl.store(at + 5 * width, tl.load(static + which * 7 + 6), mask=inside)
+    # Clamped before they become integers: a Gaussian far outside must not overflow.
+    edge = (TILES + 1) * TILE * 1.0
+    left = (tl.maximum(tl.minimum(cx - radius, edge), 0.0) / TILE).to(tl.int32)
+    right = (tl.maximum(tl.minimum(cx + radius + TILE - 1, edge), 0.0) / TILE).to(tl.int32)
+    top = (tl.maximum(tl.minimum(cy - radius, edge), 0.0) / TILE).to(tl.int32)
+    bottom = (tl.maximum(tl.minimum(cy + radius + TILE - 1, edge), 0.0) / TILE).to(tl.int32)
+    bit = tl.where(drawn, 1, 0) << lane[None, :]
+    for step in range(TILES):
+        column = tl.sum(tl.where((left <= step) & (right > step), bit, 0), 1)
+        row = tl.sum(tl.where((top <= step) & (bottom > step), bit, 0), 1)
+        tl.store(table + step * words + word, column, mask=word < words)
+        tl.store(table + (TILES + step) * words + word, row, mask=word < words)
+
+
+@triton.jit
+def _ones(word):
+    """How many bits of each unsigned 32-bit word are set."""
+    word = word - ((word >> 1) & 0x55555555)
+    word = (word & 0x33333333) + ((word >> 2) & 0x33333333)
+    word = (word + (word >> 4)) & 0x0F0F0F0F
+    return ((word * 0x01010101) >> 24).to(tl.int32)
+
+
+@triton.jit
+def blend(
+    records, table, order, colours, listed, features, coverage,
+    count, words, tiles, opaque, faint, dark,
+    BLOCK: tl.constexpr, TILE: tl.constexpr, CHANNELS: tl.constexpr,
+    WORDS: tl.constexpr, BATCH: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
+    """Draw one tile: list its Gaussians a stretch at a time, blend them, stop when it is full."""
+    tile = tl.program_id(0)
+    column, row = tile % tiles, tile // tiles
+    pixel = tl.arange(0, TILE * TILE)
+    x, y = column * TILE + pixel % TILE, row * TILE + pixel // TILE
+    px, py = x.to(tl.float32), y.to(tl.float32)
+    channel = tl.arange(0, CHANNELS)
+    light = tl.full((TILE * TILE,), 1.0, tl.float32)
+    cover = tl.zeros((TILE * TILE,), tl.float32)
+    total = tl.zeros((TILE * TILE, CHANNELS), tl.float32)
+    width = words * BLOCK
+    mine = listed + tile * (WORDS * BLOCK)
+    start = 0
+    brightest = 1.0
+    while (start < words) & (brightest >= dark):
+        word = start + tl.arange(0, WORDS)
+        inside = word < words
+        bits = tl.load(table + column * words + word, mask=inside, other=0)
+        bits = bits & tl.load(table + (tiles + row) * words + word, mask=inside, other=0)
+        left = bits.to(tl.uint32, bitcast=True)
+        ones = _ones(left)
+        found = tl.sum(ones, 0)
+        slot = tl.cumsum(ones, 0) - ones
+        most = tl.max(ones, 0)
+        while most > 0:
+            rest = left & (left - 1)
+            place = word * BLOCK + _ones((left ^ rest) - 1)  # the lowest bit still set
+            tl.store(mine + slot, place, mask=left != 0)
+            left = rest
+            slot += 1
+            most -= 1
+        tl.debug_barrier()
+        done = 0
+        while (done < found) & (brightest >= dark):
+            here = done + tl.arange(0, BATCH)
+            live = here < found
+            place = tl.load(mine + here, mask=live, other=0)
+            at = records + place
+            # Gaussians down, pixels across: each thread keeps its own pixels' light in registers.
+            dx = tl.load(at)[:, None] - px[None, :]
+            dy = tl.load(at + width)[:, None] - py[None, :]
+            xx, xy = tl.load(at + 2 * width)[:, None], tl.load(at + 3 * width)[:, None]
+            yy, opacity = tl.load(at + 4 * width)[:, None], tl.load(at + 5 * width)[:, None]
+            power = -0.5 * (xx * dx * dx + yy * dy * dy) - xy * dx * dy
+            alpha = tl.minimum(opacity * tl.exp(power), opaque)
+            alpha = tl.where((power <= 0.0) & (alpha >= faint) & live[:, None], alpha, 0.0)
+            after = light[None, :] * tl.cumprod(1.0 - alpha, 0)
+            weight = tl.where(after >= dark, alpha * after / (1.0 - alpha), 0.0)
+            which = tl.load(order + place)
+            paint = tl.load(colours + which[:, None] * CHANNELS + channel[None, :])
+            total += tl.dot(tl.trans(weight), paint, input_precision=PRECISION)
+            cover += tl.sum(weight, 0)
+            light = tl.min(after, 0)
+            brightest = tl.max(light, 0)
+            done += BATCH
+        tl.debug_barrier()
+        start += WORDS
+    at = y * (tiles * TILE) + x
+    place = features + at[:, None] * CHANNELS + channel[None, :]
+    tl.store(place, total.to(features.dtype.element_ty))
+    tl.store(coverage + at, cover)
