@@ -241,7 +241,11 @@ class Inpainter(nn.Module):
 
     def latents(self, crop: Tensor) -> Tensor:
         """crop [B, 3, S, S] RGB in 0..1 -> [B, 8, s, s]: without its lower half, and whole."""
-        return self.paired(self.coder.encode(torch.cat([masked(crop), crop * 2.0 - 1.0])))
+        return self.paired(self.coder.encode(self.views(crop)))
+
+    def views(self, crop: Tensor) -> Tensor:
+        """crop [B, 3, S, S] in 0..1 -> what is encoded [2 B, 3, S, S]: masked ones, whole ones."""
+        return torch.cat([masked(crop), crop * 2.0 - 1.0])
 
     def paired(self, latents: Tensor) -> Tensor:
         """[2 B, 4, s, s], masked ones first -> [B, 8, s, s]."""

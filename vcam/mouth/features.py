@@ -1,0 +1,148 @@
+"""Speech features addressed by tick: Whisper's states over a window that grows with the voice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vcam.audio.resample import FACTOR, Decimator
+from vcam.media import AudioChunk
+from vcam.nets.musetalk import (
+    BEFORE,
+    POSITION,
+    WINDOW,
+    LogMel,
+    SpeechEncoder,
+    speech_window,
+    token_positions,
+)
+
+POSITION_TICKS = POSITION * FACTOR  # 960: 20 ms
+KEPT = 500  # positions a full window begins anew with: 10 s of past for the next frame
+# The newest position heard by a frame spans 5 + 1 positions after its start and, through Whisper's
+# two convolutions and the spectrum's own window, 40 ms and 12.5 ms more.
+_REACH = 2 * 2 * 160 + 200  # samples at 16 kHz past the newest position's start
+
+
+def context_ticks(lookahead: int) -> int:
+    """Ticks of sound past a frame's start that `lookahead` positions need; 6 is all of them."""
+    # The frame starts anywhere inside its position, hence the whole first position.
+    return (lookahead - 1) * POSITION_TICKS + _REACH * FACTOR + Decimator.delay + POSITION_TICKS
+
+
+@dataclass
+class _Heard:
+    """Sound since `origin` (a tick, whole positions), at 16 kHz; `end` is the next tick wanted."""
+
+    origin: int = 0
+    end: int | None = None
+    count: int = 0  # samples in the window
+    lead: int = 0  # samples of the decimator's delay still to drop
+    decimator: Decimator = field(default_factory=Decimator)
+    states: Tensor | None = None  # [positions, s, width], of all that is heard
+
+
+class SpeechFeatures:
+    """What the network hears at a tick.
+
+    The encoder sees a window of `positions` that begins with silence behind the newest sound, as
+    in training at a clip's end, and is computed anew whenever there is more sound; when it is
+    full it begins again with its last `kept` positions. Upstream cuts at 30 s with nothing kept.
+    """
+
+    def __init__(
+        self,
+        encoder: SpeechEncoder,
+        lookahead: int = 6,
+        positions: int = 1500,
+        kept: int = KEPT,
+        wrap: Callable[[Callable[[Tensor], Tensor], Tensor], Callable[[Tensor], Tensor]]
+        | None = None,
+    ) -> None:
+        """`wrap` turns the encoder's function and an example input into a faster one."""
+        assert 0 < kept < positions, (kept, positions)
+        weight = encoder.conv1.weight
+        self._dtype = weight.dtype
+        self._mel = LogMel(weight.shape[1]).to(weight.device)
+        self._encoder = encoder
+        self._lookahead, self._positions, self._kept = lookahead, positions, kept
+        self._samples = torch.zeros(1, positions * POSITION, device=weight.device)
+        self._tokens = token_positions(
+            WINDOW * (len(encoder.layers) + 1), encoder.embed_positions.weight.shape[1]
+        ).to(weight)
+        self._encode = wrap(self._states, self._samples) if wrap else self._states
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing heard."""
+        self._heard = _Heard()
+        self._samples.zero_()
+
+    def hear(self, sound: AudioChunk) -> None:
+        """Take in what is new of `sound`; what was missed in between is silence."""
+        heard = self._heard
+        if heard.end is None or not -self._span() < sound.start - heard.end < self._span():
+            self._begin(sound.start)
+        missed = sound.start - self._end()
+        new = sound.samples[max(-missed, 0) :]
+        if missed > 0:
+            new = np.concatenate([np.zeros(missed, np.float32), new])
+        self._append(new)
+
+    def window(self, at: int) -> Tensor:
+        """The tokens [10 s, width] of the frame at tick `at`, positions added."""
+        heard = self._heard
+        if heard.states is None:
+            with torch.inference_mode():
+                heard.states = self._encode(self._samples)[: heard.count // POSITION]
+        position = (at - heard.origin) // POSITION_TICKS
+        known = heard.states[: max(position + self._lookahead, 0)]
+        return speech_window(known, position) + self._tokens
+
+    def _span(self) -> int:
+        return self._positions * POSITION_TICKS
+
+    def _end(self) -> int:
+        assert self._heard.end is not None
+        return self._heard.end
+
+    def _begin(self, tick: int) -> None:
+        self.reset()
+        origin = (tick // POSITION_TICKS - BEFORE) * POSITION_TICKS
+        self._heard.origin = self._heard.end = origin
+        self._heard.lead = Decimator.delay // FACTOR
+
+    def _append(self, samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
+        heard = self._heard
+        if not len(samples):
+            return
+        heard.end = self._end() + len(samples)
+        low = heard.decimator.step(samples)
+        dropped = min(heard.lead, len(low))
+        heard.lead -= dropped
+        for part in np.array_split(low[dropped:], len(low) // self._kept // POSITION + 1):
+            self._make_room(len(part))
+            target = self._samples[0, heard.count : heard.count + len(part)]
+            target.copy_(torch.from_numpy(part), non_blocking=True)
+            heard.count += len(part)
+        heard.states = None
+
+    def _make_room(self, count: int) -> None:
+        heard = self._heard
+        if heard.count + count <= self._samples.shape[1]:
+            return
+        gone = max(heard.count // POSITION - self._kept, 0)
+        rest = self._samples[:, gone * POSITION : heard.count].clone()
+        self._samples.zero_()
+        self._samples[:, : rest.shape[1]] = rest
+        heard.count = rest.shape[1]
+        heard.origin += gone * POSITION_TICKS
+
+    def _states(self, samples: Tensor) -> Tensor:
+        """samples [1, n] -> states [n / 320, s, width]."""
+        states: Tensor = self._encoder(self._mel(samples).to(self._dtype))[0]
+        return states

@@ -1,0 +1,59 @@
+"""What a profile may turn about the painted mouth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from typing import Literal, get_args
+
+from vcam.errors import ConfigError
+
+Blend = Literal["bands", "soft", "jaw", "raw", "neck"]
+
+
+@dataclass(frozen=True, slots=True)
+class MouthKnobs:
+    """Where the mouth is painted and how it is blended in.
+
+    `blend`: "bands" mixes coarse and fine detail through a wide and a narrow mask and matches
+    colour and sharpness to the skin around; "soft" does the same through one mask; "jaw", "raw"
+    and "neck" are MuseTalk's own masks (`vcam.mouth.original`), without matching.
+    """
+
+    bbox_shift: float = 0.0  # pixels the middle of the crop moves down; up when negative
+    extra_margin: float = 10.0  # pixels below the chin
+    left_cheek: int = 90  # of 512 across the expanded crop, from the middle, the viewer's left
+    right_cheek: int = 90
+    blend: Blend = "bands"
+    strength: float = 1.0  # 0 leaves the renderer's mouth, 1 replaces it
+    lookahead: int = 6  # feature positions of 20 ms heard from the frame on; fewer: less delay
+
+    def __post_init__(self) -> None:
+        if self.blend not in get_args(Blend):
+            raise ConfigError(f"blend is {self.blend!r}; known are {', '.join(get_args(Blend))}")
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not low <= value <= high:
+                raise ConfigError(f"{name} is {value!r}; it must lie between {low} and {high}")
+
+    @classmethod
+    def read(cls, settings: Mapping[str, object]) -> MouthKnobs:
+        """Knobs from a profile's `mouth` settings; ConfigError for what is unknown or too far."""
+        known = [field.name for field in fields(cls)]
+        for name in settings:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+                raise ConfigError(f"unknown mouth setting {name}; {hint}")
+        return cls(**settings)  # type: ignore[arg-type]  # the values are checked on the way in
+
+
+_RANGES = (
+    ("bbox_shift", -100, 100),
+    ("extra_margin", 0, 100),
+    ("left_cheek", 10, 256),
+    ("right_cheek", 10, 256),
+    ("strength", 0, 1),
+    ("lookahead", 1, 6),
+)
