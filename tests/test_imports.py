@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1] / "vcam"
 LEVELS = [
     {"errors", "arkit"},
     {"media"},
+    {"arrays"},
     {"stages", "config", "stats", "tickcode", "checkpoint", "graphed", "flame"},
     {"nets"},
     {"audio", "camera", "clock", "playout", "landmarks"},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.conftest import tone
+from tests.fakes import tone
 from vcam.errors import ConfigError, WeightsError
 from vcam.media import AudioChunk, FlameFace
 
