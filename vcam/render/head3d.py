@@ -14,9 +14,9 @@ import numpy as np
 from vcam.arkit import NAMES
 from vcam.media import TICKS_PER_SECOND, BlendshapeFace, FloatArray, Frame, Image, Motion
 from vcam.render.head3d_hair import FRINGE, SIDEBURNS, hair
-from vcam.render.head3d_mesh import Head, IntArray, load_head, rotation
+from vcam.render.head3d_mesh import Head, HeadAsset, load_head, rotation
 from vcam.render.head3d_paint import LOOKS, Look, Tile, atlas, unroll
-from vcam.render.head3d_shade import Layer, Screen, lay, light
+from vcam.render.head3d_shade import Layer, Screen, lay, light, rim_light
 from vcam.render.head3d_wear import beanie, cap_edge, hoodie, joined
 
 __all__ = ["LOOKS", "Head3dRenderer", "Look"]
@@ -53,6 +53,7 @@ class Head3dRenderer:
         self._bend[head.asset.counts[0] :] = 1
         self._bend[rest[:, 1] > -0.6] = 1
         self._shut = float(np.ptp(rest[head.asset.lips[1], 1]))
+        self._gums = _gum_shade(head.asset)
         self._wall = _wall(size, look)
         self._clothes = self._dress()
 
@@ -69,6 +70,7 @@ class Head3dRenderer:
         points[:, 1] += np.float32(breath)
         pixels = self._screen.project(points)
         face, _ = self._screen.draw(pixels, self._faces, values, self._atlas)
+        rim_light(face, 0.5)
         picture = self._wall.copy()
         behind, before = self._clothes
         lay(picture, behind)
@@ -85,16 +87,19 @@ class Head3dRenderer:
         normals = np.concatenate([head.normals(turned), cap.normals @ turn.T])
         lit = light(normals, np.concatenate([self._sky, cap.sky]))
         mouth = slice(int(head.asset.counts[0]), head.count)
-        inner = posed[head.asset.lips[1]]
-        gape = float(np.ptp(inner[:, 1]) - self._shut)
-        lit[mouth] = self._mouth_light(posed[mouth]) * np.clip(0.2 + gape / 0.06, 0, 1)
+        lit[mouth] = self._mouth_light(posed)
         self._light_eyes(posed, lit)
         points = np.concatenate([turned, (cap.vertices - PIVOT) @ turn.T + PIVOT])
         return points, np.concatenate([self._places, lit[:, None]], 1)
 
-    def _mouth_light(self, inside: FloatArray) -> FloatArray:
-        """The deeper in the mouth, the darker."""
-        return np.clip(0.10 + 1.9 * (inside[:, 2] + 0.10), 0.05, 0.66).astype(np.float32)
+    def _mouth_light(self, posed: FloatArray) -> FloatArray:
+        """Light of cavity, teeth and tongue [k]: less far behind the lips and when they are close."""
+        lips = posed[self._head.asset.lips[1]]
+        gape = max(float(np.ptp(lips[:, 1])) - self._shut, 0.0) * float(np.ptp(lips[:, 0]))
+        inside = posed[self._head.asset.counts[0] : self._head.count]
+        depth = float(lips[:, 2].mean()) - inside[:, 2]
+        lit = np.clip(0.74 - 2.2 * (depth - 0.02), 0.06, 0.66) * self._gums
+        return np.asarray(lit * np.clip(0.15 + gape / 0.022, 0, 1), np.float32)
 
     def _light_eyes(self, posed: FloatArray, lit: FloatArray) -> None:
         """The upper lid's shadow on the eye; glints shine by themselves."""
@@ -137,6 +142,20 @@ class Head3dRenderer:
         front = cloth.faces[near[cloth.faces].all(1)]
         before, _ = self._screen.draw(pixels, front, values, self._atlas)
         return whole, before
+
+
+def _gum_shade(asset: HeadAsset) -> FloatArray:
+    """How the light of the mouth's inside fades towards the gums, by vertex."""
+    ends = np.cumsum(asset.counts)
+    height = asset.vertices[:, 1]
+    shade = np.ones(len(height), np.float32)
+    upper, lower, tongue = (slice(a, b) for a, b in zip(ends[1:4], ends[2:], strict=False))
+    for teeth, gum_above, least in ((upper, True, 0.62), (lower, False, 0.55)):
+        y = height[teeth]
+        to_gum = (y - y.min()) / np.ptp(y)
+        shade[teeth] = 1 - (1 - least) * (to_gum if gum_above else 1 - 0.6 * to_gum)
+    shade[tongue] = 0.92
+    return shade[ends[0] :]
 
 
 def _under(points: FloatArray) -> FloatArray:

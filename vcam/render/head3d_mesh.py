@@ -147,11 +147,12 @@ class Lashes:
     def __call__(self, face: FloatArray) -> FloatArray:
         """The ribbon's points [count, 3]: along the lid, then its free edge."""
         rim = face[self.lid]
-        shut = np.clip((self._open - rim[:, 1]) / self._drop, 0, 1)
+        shut = float(np.clip((self._open - rim[:, 1]) / self._drop, 0, 1)[2:-2].mean())
         base, tip = rim.copy(), rim.copy()
-        base[:, 2] += 0.006
+        base[:, 1] -= 0.8 * shut * self._width
+        base[:, 2] += 0.006 + 0.006 * shut
         tip[:, 0] += self._sweep
-        tip[:, 1] += self._width * (1 - 1.25 * shut)
+        tip[:, 1] += self._width * (1 - shut)
         tip[:, 2] += 0.014 + 0.5 * self._width
         return np.concatenate([base, tip])
 

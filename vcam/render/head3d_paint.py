@@ -171,7 +171,8 @@ def _lips(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
     blend(canvas, spot(lower - [0, 14], (34, 9)), (255, 235, 225), 0.22)
     mask = np.zeros((FACE, FACE), np.uint8)
     cv2.polylines(mask, [np.rint(contact * 16).astype(np.int32)], True, 255, 3, cv2.LINE_AA, 4)
-    blend(canvas, cv2.GaussianBlur(mask, (0, 0), 2).astype(np.float32) / 255, _dark(look.lips), 0.7)
+    soft = cv2.GaussianBlur(mask, (0, 0), 1.3).astype(np.float32) / 255
+    blend(canvas, soft, _dark(look.lips, 0.45), 0.75)
 
 
 def _dark(colour: Colour, share: float = 0.5) -> Colour:

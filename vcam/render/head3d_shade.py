@@ -16,6 +16,7 @@ HEIGHT = 3.55  # units of the scene that the picture is high
 CENTRE_Y = -0.21  # the scene's height at the picture's middle
 KEY = np.array([-0.50, 0.55, 0.67], np.float32)
 FILL = np.array([0.85, 0.10, 0.35], np.float32)
+RIM = (120, 150, 200)  # the colour of the light from behind
 RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
 FAR = 100.0
 
@@ -121,6 +122,20 @@ class Screen:
         steps = cv2.convertScaleAbs(cv2.divide(lit, share, scale=255), alpha=255)
         tint = cv2.LUT(cv2.merge([steps] * 3), self._ramp.reshape(1, 256, 3))
         return np.asarray(cv2.multiply(albedo, tint, scale=RAMP_TOP / 255))
+
+
+def rim_light(layer: Layer, strength: float) -> None:
+    """A cool light from behind on a layer's right edge, in place: where the cover ends nearby."""
+    size = layer.cover.shape[1]
+    reach = max(2, round(0.022 * size))
+    shifted = cv2.warpAffine(
+        layer.cover, np.array([[1, 0, -reach], [0, 1, 0.35 * reach]], np.float32),
+        layer.cover.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+    )  # fmt: skip
+    edge = cv2.subtract(layer.cover, cv2.blur(shifted, (reach, reach)))
+    glow = cv2.merge([edge] * 3)
+    colour = np.array(RIM, np.float32) * strength / 255
+    cv2.add(layer.colours, cv2.transform(glow, np.diag(colour)), dst=layer.colours)
 
 
 def lay(picture: Image, layer: Layer) -> None:
