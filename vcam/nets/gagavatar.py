@@ -66,7 +66,7 @@ class GagavatarConfig:
             head_width=16,
             plane_width=12,
             renderer=StyleUnetConfig(
-                style=24, body=(16, 16, 12, 8, 8), decoder=(24, 16, 16, 12, 8)
+                style=24, body=(16, 16, 12, 8, 8), decoder=(24, 32, 24, 16, 16)
             ),
         )
 

@@ -25,7 +25,10 @@ Noise: TypeAlias = Literal["stored", "fresh", "none"]
 
 @dataclass(frozen=True, slots=True)
 class StyleUnetConfig:
-    """Sizes of a StyleUNet; channel tuples run from 4 x 4 upwards, doubling."""
+    """Sizes of a StyleUNet; channel tuples run from 4 x 4 upwards, doubling.
+
+    Above 4 x 4 the decoder is twice as wide as the body, which scales and shifts it.
+    """
 
     features: int = 32
     style: int = 512
@@ -110,8 +113,8 @@ class StyleUnet(nn.Module):
         self.stylegan_decoder.fold()
 
     @torch.no_grad()
-    def mix(self, dtype: torch.dtype) -> None:
-        """Fold, then keep maps and their weights in `dtype` and the style path in float32."""
+    def settle(self, dtype: torch.dtype) -> None:
+        """Fold; maps and their weights in `dtype`, channels last; the style path in float32."""
         self.fold()
         decoder = self.stylegan_decoder
         exact = {decoder, *decoder.style_mlp.modules()}
@@ -119,7 +122,7 @@ class StyleUnet(nn.Module):
         for module in self.modules():
             if module not in exact:
                 for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
-                    tensor.data = tensor.data.to(dtype)
+                    tensor.data = _channels_last(tensor.data.to(dtype))
 
 
 class ResBlock(nn.Module):
@@ -336,6 +339,13 @@ class ToRgb(nn.Module):
 def _channels(values: Tensor, count: int, dtype: torch.dtype) -> Tensor:
     """values [B, padded] -> [B, count, 1, 1]."""
     return values[:, :count, None, None].to(dtype)
+
+
+def _channels_last(tensor: Tensor) -> Tensor:
+    """The same values with channels last in memory; modulated weights have one axis more."""
+    if tensor.ndim == 5:
+        return _channels_last(tensor[0])[None]
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.ndim == 4 else tensor
 
 
 def _padded(tensors: list[Tensor]) -> Tensor:

@@ -26,9 +26,9 @@ class Forehead:
     captured frame reads it afresh each time it is replayed.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._vertices = torch.tensor(VERTICES, device=device)
-        self._state = torch.zeros(len(VERTICES), 3, device=device)
+    def __init__(self, device: torch.device, vertices: tuple[int, ...] = VERTICES) -> None:
+        self._vertices = torch.tensor(vertices, device=device)
+        self._state = torch.zeros(len(vertices), 3, device=device)
         self._share = torch.ones((), device=device)
 
     def smoothed(self, vertices: Tensor) -> Tensor:

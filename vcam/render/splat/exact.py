@@ -74,7 +74,7 @@ def _ellipses(
     jacobian[:, 0, 0] = jacobian[:, 1, 1] = pixels / depth
     jacobian[:, :, 2] = -pixels * bent / depth[:, None]
     axes = jacobian @ seen[:, :3]
-    flat = axes @ _symmetric(cloud.covariances) @ axes.transpose(1, 2)
+    flat = axes @ symmetric(cloud.covariances) @ axes.transpose(1, 2)
     return flat[:, 0, 0] + BLUR, flat[:, 0, 1], flat[:, 1, 1] + BLUR
 
 
@@ -130,7 +130,7 @@ def _coverage(splats: Splats, opacities: Tensor, which: Tensor, x: Tensor, y: Te
     return cover * ((power <= 0) & (cover >= FAINT))
 
 
-def _symmetric(six: Tensor) -> Tensor:
+def symmetric(six: Tensor) -> Tensor:
     """six [N, 6]: xx, xy, xz, yy, yz, zz -> [N, 3, 3]."""
     index = torch.tensor([0, 1, 2, 1, 3, 4, 2, 4, 5], device=six.device)
     return six[:, index].view(-1, 3, 3)

@@ -179,7 +179,7 @@ def blend(
             weight = tl.where(after >= dark, alpha * after / (1.0 - alpha), 0.0)
             which = tl.load(order + place)
             paint = tl.load(colours + which[:, None] * CHANNELS + channel[None, :])
-            total += tl.dot(tl.trans(weight), paint, input_precision=PRECISION)
+            total += tl.dot(tl.trans(weight.to(paint.dtype)), paint, input_precision=PRECISION)
             cover += tl.sum(weight, 0)
             light = tl.min(after, 0)
             brightest = tl.max(light, 0)

@@ -46,7 +46,10 @@ class TableSplatter:
         dtype: torch.dtype = torch.float32,
         tuning: Tuning | None = None,
     ) -> None:
-        """Features come out in `dtype`, channels last in memory; `size` is a multiple of 16."""
+        """Features are in `dtype`, channels last in memory; `size` is a multiple of 16.
+
+        In float16 weights and colours are rounded before they are summed (in float32).
+        """
         channels = cloud.colours.shape[1]
         assert size % TILE == 0, size
         assert channels in (16, 32, 64), channels
@@ -56,7 +59,7 @@ class TableSplatter:
         self._tiles = size // TILE
         self._words = -(-len(cloud.points) // _BLOCK)
         width = self._words * _BLOCK
-        self._colours = cloud.colours.float().contiguous()
+        self._colours = cloud.colours.to(dtype).contiguous()
         self._static = torch.cat([cloud.covariances, cloud.opacities[:, None]], 1).contiguous()
         self._depths = torch.empty(len(cloud.points), device=device)
         self._records = torch.empty(_FIELDS, width, device=device)

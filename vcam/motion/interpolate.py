@@ -1,0 +1,124 @@
+"""Motion at another rate: between two poses rotations follow the sphere, the rest a line.
+
+FLAME models speak at 25 fps; a camera wants 30, 50 or 60. Slerp after Shoemake, "Animating rotation
+with quaternion curves" (SIGGRAPH 1985).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vcam.media import (
+    AudioChunk,
+    BlendshapeFace,
+    FlameFace,
+    FloatArray,
+    Motion,
+    frame_ticks,
+)
+from vcam.stages import MotionModel
+
+
+@dataclass
+class ResampledState:
+    """The last motion of the model, and the tick of the next one to give."""
+
+    last: Motion | None = None
+    at: int = 0
+
+
+class ResampledMotion:
+    """A motion model seen at `fps`. Ticks that the model hits exactly are passed on unchanged."""
+
+    def __init__(self, model: MotionModel, fps: int, model_fps: int = 25) -> None:
+        self._model, self._frame = model, frame_ticks(fps)
+        self._gap = 2 * frame_ticks(model_fps)  # further apart, motions do not belong together
+        # A pose between two is known when the later one is: just short of one frame of the model.
+        same = fps == model_fps
+        self.delay = model.delay + (0 if same else frame_ticks(model_fps))
+        self.reset()
+
+    def step(self, sound: AudioChunk) -> list[Motion]:
+        """Hear `sound`; give the poses it completes, oldest first, at multiples of a frame."""
+        out: list[Motion] = []
+        for motion in self._model.step(sound):
+            out += self._until(motion)
+        return out
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self._model.reset()
+        self._state = ResampledState()
+
+    def _until(self, motion: Motion) -> list[Motion]:
+        """What lies after the last motion and not after `motion`."""
+        state, frame = self._state, self._frame
+        if state.last is None or not 0 < motion.at - state.last.at <= self._gap:
+            state.last, state.at = motion, -(-motion.at // frame) * frame
+        out = []
+        while state.at <= motion.at:
+            out.append(between(state.last, motion, state.at))
+            state.at += frame
+        state.last = motion
+        return out
+
+
+def between(first: Motion, second: Motion, at: int) -> Motion:
+    """The pose at tick `at`, from `first.at` to `second.at`."""
+    if at == second.at or first.at == second.at:
+        return second
+    if at == first.at:
+        return first
+    share = (at - first.at) / (second.at - first.at)
+    head = slerp(first.head, second.head, share)
+    return Motion(at, head, _face(first.face, second.face, share))
+
+
+def slerp(first: FloatArray, second: FloatArray, share: float) -> FloatArray:
+    """Between two axis-angle rotations [3] along the shorter arc, at an even pace."""
+    start, end = _quaternion(first), _quaternion(second)
+    cosine = float(start @ end)
+    if cosine < 0:  # the same rotation, the short way round
+        end, cosine = -end, -cosine
+    angle = float(np.arccos(min(cosine, 1.0)))
+    if angle < 1e-6:
+        mixed = (1 - share) * start + share * end
+    else:
+        mixed = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
+    return _axis_angle(mixed / np.linalg.norm(mixed))
+
+
+def _face(
+    first: FlameFace | BlendshapeFace, second: FlameFace | BlendshapeFace, share: float
+) -> FlameFace | BlendshapeFace:
+    if isinstance(first, FlameFace) and isinstance(second, FlameFace):
+        expression = _line(first.expression, second.expression, share)
+        return FlameFace(expression, slerp(first.jaw, second.jaw, share))
+    if isinstance(first, BlendshapeFace) and isinstance(second, BlendshapeFace):
+        return BlendshapeFace(_line(first.weights, second.weights, share))
+    raise TypeError(f"{type(first).__name__} and {type(second).__name__} in one stream")
+
+
+def _line(first: FloatArray, second: FloatArray, share: float) -> FloatArray:
+    return (first + np.float32(share) * (second - first)).astype(np.float32)
+
+
+def _quaternion(rotation: FloatArray) -> NDArray[np.float64]:
+    """Axis-angle [3] -> unit quaternion [4], w first."""
+    wide = rotation.astype(np.float64)
+    half = 0.5 * np.linalg.norm(wide)
+    # sinc(0) = 1: no rotation needs no case of its own.
+    return np.concatenate([[np.cos(half)], 0.5 * np.sinc(half / np.pi) * wide])
+
+
+def _axis_angle(quaternion: NDArray[np.float64]) -> FloatArray:
+    """Unit quaternion [4] -> axis-angle [3] of at most half a turn."""
+    if quaternion[0] < 0:
+        quaternion = -quaternion
+    length = float(np.linalg.norm(quaternion[1:]))
+    angle = 2 * np.arctan2(length, quaternion[0])
+    scale = angle / length if length > 1e-12 else 2.0
+    return (scale * quaternion[1:]).astype(np.float32)

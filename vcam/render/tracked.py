@@ -1,0 +1,114 @@
+"""One person as upstream's tracker sees them: a photo, its camera, and FLAME's shape code.
+
+Tracking itself is not done here. Upstream publishes identities in `tracked.pt`, a file of arrays
+that comes from elsewhere and is read without running anything from it. An imported identity is a
+profile folder: profile.yaml, portrait.png, and tracked.safetensors with camera and shape.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from vcam.arrays import read_numbers
+from vcam.checkpoint import read_state
+from vcam.errors import ConfigError, MediaError, WeightsError
+
+SHAPES = 300
+TENSORS = "tracked.safetensors"
+PORTRAIT = "portrait.png"
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What a renderer must know of a person."""
+
+    image: Tensor  # [3, S, S] RGB 0..1, the head on black
+    transform: Tensor  # [3, 4] camera of the photo, see `viewpoint`
+    shape: Tensor  # [300] FLAME
+
+    def __post_init__(self) -> None:
+        side = self.image.shape[-1]
+        if self.image.shape != (3, side, side) or side < 64:
+            raise WeightsError(f"the portrait is {tuple(self.image.shape)}, not [3, size, size]")
+        if self.transform.shape != (3, 4):
+            raise WeightsError(f"the camera is {tuple(self.transform.shape)}, not [3, 4]")
+        if self.shape.ndim != 1:
+            raise WeightsError(f"the shape code is {tuple(self.shape.shape)}, not one row")
+        for name in ("image", "transform", "shape"):
+            if not getattr(self, name).isfinite().all():
+                raise WeightsError(
+                    f"the tracked {name} holds NaN or infinity; track the photo anew"
+                )
+
+
+def read_tracked(path: Path) -> dict[str, Tracked]:
+    """Every identity in upstream's `tracked.pt`, by the name of its photo.
+
+    Raises `WeightsError` for a file with foreign objects (none of them is created), a damaged one,
+    or an entry without image, camera or shape code.
+    """
+    people = {}
+    for name, entry in read_numbers(path).items():
+        if not isinstance(entry, dict):
+            raise WeightsError(f"{path}: {name} is no tracked identity")
+        parts = [entry.get(key) for key in ("image", "transform_matrix", "shapecode")]
+        if not all(isinstance(part, Tensor) for part in parts):
+            raise WeightsError(f"{path}: {name} lacks image, transform_matrix or shapecode")
+        image, transform, shape = (part.float() for part in parts if isinstance(part, Tensor))
+        people[name] = Tracked(image, transform.reshape(3, 4), shape.reshape(-1))
+    return people
+
+
+def save_profile(person: Tracked, folder: Path, title: str) -> Path:
+    """Write the profile of `person` into `folder`, which must not exist; give it back."""
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True)
+    pixels = (person.image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    cv2.imwrite(str(folder / PORTRAIT), np.ascontiguousarray(pixels[..., ::-1]))
+    save_file(
+        {"transform_matrix": person.transform.contiguous(), "shapecode": person.shape.contiguous()},
+        folder / TENSORS,
+    )
+    (folder / "profile.yaml").write_text(
+        f"version: 1\ntitle: {json.dumps(title)}\nrenderer: gagavatar\n", encoding="utf-8"
+    )
+    return folder
+
+
+def load_profile(folder: Path) -> Tracked:
+    """The person of a profile folder. Raises `ConfigError` when it has no camera or shape code."""
+    path = folder / TENSORS
+    if not path.is_file():
+        raise ConfigError(
+            f"{folder.name} has no {TENSORS}: import the identity, or track its photo"
+        )
+    state = read_state(path)
+    for key, what in (("shapecode", "shape code"), ("transform_matrix", "camera")):
+        if key not in state:
+            raise ConfigError(f"{path} holds no {what} ({key}): import the identity anew")
+    image = read_picture(folder / PORTRAIT)
+    return Tracked(image, state["transform_matrix"].float(), state["shapecode"].float())
+
+
+def read_picture(path: Path) -> Tensor:
+    """A picture file as [3, H, W] RGB 0..1. Raises `MediaError`."""
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR) if path.is_file() else None
+    if pixels is None:
+        raise MediaError(f"cannot read the picture {path}")
+    rgb = np.ascontiguousarray(pixels[..., ::-1])
+    return torch.from_numpy(rgb).permute(2, 0, 1).float() / 255
+
+
+def profile_name(photo: str) -> str:
+    """A profile's name from a photo's: `tom.hanks.jpg` -> `tom-hanks`."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "-", Path(photo).stem).strip("-")[:64]
+    return name or "imported"
