@@ -26,7 +26,6 @@ TURN_LIMIT = np.array([0.45, 0.60, 0.40], np.float32)  # radians about x, y, z
 NECK_TOP, NECK_BOTTOM = -0.80, -1.45  # the neck bends between these heights
 BREATHS_PER_SECOND = 0.25
 BREATH_LIFT = 0.012
-SAMPLES = 2.0
 
 
 class Head3dRenderer:
@@ -35,13 +34,12 @@ class Head3dRenderer:
     def __init__(self, size: int = 512, look: Look = LOOKS["sunny"]) -> None:
         assert 64 <= size <= 2048, size
         self._head = Head(load_head())
-        self._screen = Screen(size, SAMPLES)
-        self._atlas = atlas(look, self._head.asset)
+        self._screen = Screen(size, atlas(look, self._head.asset))
         self._cap = joined([beanie(), hair([*FRINGE, *SIDEBURNS])])
         head, cap = self._head, self._cap
         shown = cap.normals[:, 2] > -0.62  # the rest never faces the camera
         cap_faces = cap.faces[shown[cap.faces].any(1)]
-        under = _under(head.asset.vertices) > 0.07
+        under = _under(head.asset.vertices) > 0.02
         bare = head.faces[~(under[np.minimum(head.faces, head.count - 1)].all(1))]
         self._faces = np.concatenate([head.total + cap_faces, bare]).astype(np.int32)
         self._sky = np.ones(head.total, np.float32)
@@ -69,7 +67,7 @@ class Head3dRenderer:
         points, values = self._surfaces(weights, turn)
         points[:, 1] += np.float32(breath)
         pixels = self._screen.project(points)
-        face, _ = self._screen.draw(pixels, self._faces, values, self._atlas)
+        face = self._screen.draw(pixels, self._faces, values)
         rim_light(face, 0.5)
         picture = self._wall.copy()
         behind, before = self._clothes
@@ -137,10 +135,10 @@ class Head3dRenderer:
         cloth = hoodie()
         values = np.concatenate([cloth.places, light(cloth.normals, cloth.sky)[:, None]], 1)
         pixels = self._screen.project(cloth.vertices)
-        whole, _ = self._screen.draw(pixels, cloth.faces, values, self._atlas)
+        whole = self._screen.draw(pixels, cloth.faces, values)
         near = cloth.vertices[:, 2] > -0.62
         front = cloth.faces[near[cloth.faces].all(1)]
-        before, _ = self._screen.draw(pixels, front, values, self._atlas)
+        before = self._screen.draw(pixels, front, values)
         return whole, before
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from vcam.media import FloatArray, Image
 from vcam.render.head3d_mesh import IntArray
@@ -19,6 +18,7 @@ FILL = np.array([0.85, 0.10, 0.35], np.float32)
 RIM = (120, 150, 200)  # the colour of the light from behind
 RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
 FAR = 100.0
+ACROSS, DOWN = 2.0, 1.5  # samples a pixel
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +54,43 @@ def light(normals: FloatArray, sky: FloatArray) -> FloatArray:
     ) + 0.10 * half * sky
 
 
-class Screen:
-    """A camera before the avatar and the buffers that it draws into, at several samples a pixel."""
+class Canvas:
+    """Reusable memory for a drawing of any size up to a limit: fresh pages cost a millisecond."""
 
-    def __init__(self, size: int, samples: float) -> None:
-        self.size, self.samples = size, samples
+    def __init__(self, width: int, height: int) -> None:
+        count = width * height
+        self._values, self._depth = np.empty(3 * count, np.float32), np.empty(count, np.float32)
+        self._planes = np.empty((3, count), np.float32)
+        self._albedo = np.empty(3 * count, np.uint8)
+
+    def cleared(self, width: int, height: int) -> tuple[FloatArray, FloatArray]:
+        """Values [height, width, 3] of zero and depths [height, width] of infinity."""
+        count = width * height
+        values = self._values[: 3 * count].reshape(height, width, 3)
+        depth = self._depth[:count].reshape(height, width)
+        values.fill(0)
+        depth.fill(FAR)
+        return values, depth
+
+    def looked_up(self, values: FloatArray, atlas: Image) -> tuple[Image, FloatArray]:
+        """What values (atlas x, y; light) mean: colours [height, width, 3], light [height, width]."""
+        height, width = values.shape[:2]
+        count = width * height
+        planes = [plane[:count].reshape(height, width) for plane in self._planes]
+        cv2.split(values, planes)
+        albedo = self._albedo[: 3 * count].reshape(height, width, 3)
+        cv2.remap(atlas, planes[0], planes[1], cv2.INTER_NEAREST, dst=albedo)
+        return albedo, planes[2]
+
+
+class Screen:
+    """A camera before the avatar; it draws with several samples a pixel."""
+
+    def __init__(self, size: int, atlas: Image) -> None:
+        self.size = size
+        self._atlas = atlas
         self._scale = size / HEIGHT * DISTANCE
+        self._canvas = Canvas(2 * size, 2 * size)
         self._ramp = ramp()
         self._settings = cv2.TriangleRasterizeSettings()
         self._settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
@@ -74,52 +105,43 @@ class Screen:
         out[:, 2] = away
         return out
 
-    def draw(
-        self, pixels: FloatArray, faces: IntArray, values: FloatArray, atlas: Image
-    ) -> tuple[Layer, NDArray[np.float32]]:
-        """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1).
-
-        Returns the layer at the picture's resolution and the distances at the samples'.
-        """
-        low = np.clip(np.floor(pixels[:, :2].min(0)) - 1, 0, self.size - 2).astype(int)
-        high = np.clip(np.ceil(pixels[:, :2].max(0)) + 1, low + 2, self.size).astype(int)
-        width, height = (high - low).tolist()
-        w, h = (round(side * self.samples) for side in (width, height))
-        colour, depth = np.zeros((h, w, 3), np.float32), np.full((h, w), FAR, np.float32)
-        self._rasterise(pixels, low, (width, height), faces, values, colour, depth)
-        x, y, lit = cv2.split(colour)
-        albedo = cv2.remap(atlas, x, y, cv2.INTER_NEAREST)
+    def draw(self, pixels: FloatArray, faces: IntArray, values: FloatArray) -> Layer:
+        """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1)."""
+        # Even corners keep the samples at the same places of each pixel from frame to frame.
+        low = (np.clip(pixels[:, :2].min(0) - 1, 0, self.size - 2) // 2 * 2).astype(int)
+        high = (np.clip(pixels[:, :2].max(0) + 3, low + 2, self.size) // 2 * 2).astype(int)
+        (left, top), (width, height) = low.tolist(), (high - low).tolist()
+        drawn, depth = self._canvas.cleared(round(ACROSS * width), round(DOWN * height))
+        self._rasterise(pixels, (left, top, width, height), faces, values, drawn, depth)
+        albedo, lit = self._canvas.looked_up(drawn, self._atlas)
         cover = cv2.compare(depth, 0.9 * FAR, cv2.CMP_LT)
-        albedo, cover, lit = (
-            cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA)
-            for layer in (albedo, cover, lit)
-        )
-        return Layer(self._tint(albedo, lit, cover), cover, int(low[0]), int(low[1])), depth
+        albedo, cover, lit = (cv2.resize(full, (width, height)) for full in (albedo, cover, lit))
+        return Layer(self._tint(albedo, lit, cover), cover, left, top)
 
     def _rasterise(
         self,
         pixels: FloatArray,
-        low: NDArray[np.int64],
-        extent: tuple[int, int],
+        window: tuple[int, int, int, int],
         faces: IntArray,
         values: FloatArray,
-        colour: FloatArray,
+        drawn: FloatArray,
         depth: FloatArray,
     ) -> None:
-        width, height = extent
+        left, top, width, height = window
         view = np.empty_like(pixels)  # undo the division that the rasteriser will do
-        view[:, 0] = (pixels[:, 0] - low[0] - width / 2) * (2 / height) * pixels[:, 2]
-        view[:, 1] = (height / 2 - pixels[:, 1] + low[1]) * (2 / height) * pixels[:, 2]
+        squeeze = drawn.shape[1] / width * 2 / drawn.shape[0]
+        view[:, 0] = (pixels[:, 0] - (left + width / 2)) * squeeze * pixels[:, 2]
+        view[:, 1] = ((top + height / 2) - pixels[:, 1]) * (2 / height) * pixels[:, 2]
         view[:, 2] = -pixels[:, 2]
         cv2.triangleRasterize(
-            view[:, None], faces[:, None], values[:, None], colour, depth,
+            view[:, None], faces[:, None], values[:, None], drawn, depth,
             np.eye(4, dtype=np.float32), np.pi / 2, 1.0, FAR, self._settings,
         )  # fmt: skip
 
     def _tint(self, albedo: Image, lit: FloatArray, cover: Image) -> Image:
         """Light the colours; all three are averages over a pixel, of nothing where uncovered."""
-        share = np.maximum(cover, 1).astype(np.float32)
-        steps = cv2.convertScaleAbs(cv2.divide(lit, share, scale=255), alpha=255)
+        share = cv2.max(cover.astype(np.float32), 1.0)
+        steps = cv2.convertScaleAbs(cv2.divide(lit, share), alpha=255 * 255)
         tint = cv2.LUT(cv2.merge([steps] * 3), self._ramp.reshape(1, 256, 3))
         return np.asarray(cv2.multiply(albedo, tint, scale=RAMP_TOP / 255))
 
@@ -133,9 +155,8 @@ def rim_light(layer: Layer, strength: float) -> None:
         layer.cover.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
     )  # fmt: skip
     edge = cv2.subtract(layer.cover, cv2.blur(shifted, (reach, reach)))
-    glow = cv2.merge([edge] * 3)
-    colour = np.array(RIM, np.float32) * strength / 255
-    cv2.add(layer.colours, cv2.transform(glow, np.diag(colour)), dst=layer.colours)
+    glow = [cv2.convertScaleAbs(edge, alpha=strength * part / 255) for part in RIM]
+    cv2.add(layer.colours, cv2.merge(glow), dst=layer.colours)
 
 
 def lay(picture: Image, layer: Layer) -> None:
