@@ -43,6 +43,7 @@ from vcam.nets.artalk import (
     ENDS,
     FEATURES,
     LEVELS,
+    SAMPLES,
     TOKENS,
     ArtalkNet,
     Block,
@@ -81,9 +82,11 @@ class FastSpeech:
 
     def convolve(self, audio: Tensor) -> Tensor:
         """Normalised sound [B, samples] -> features [B, frames, C], a frame per 320 samples."""
+        # The few frames of a hop are not worth seven more compilations.
+        layer = self._conv if audio.shape[1] == SAMPLES else conv_layer
         x = audio.to(self._place.dtype)[..., None]
         for conv in self._convs:
-            x = self._conv(x, conv)
+            x = layer(x, conv)
         return x
 
     def encode(self, features: Tensor) -> Tensor:
@@ -186,26 +189,29 @@ class FastGenerator:
         pooled = self._sound_pools @ heard
         return F.linear(F.silu(pooled), *self._steer)
 
-    def generate(self, steer: Tensor, rooms: list[Tensor], style: Tensor) -> Tensor:
-        """All levels -> the window's features [B, 100, 32]."""
+    def generate(
+        self, steer: Tensor, rooms: list[Tensor], style: Tensor
+    ) -> tuple[Tensor, list[Tensor]]:
+        """All levels -> the window's features [B, 100, 32], and each level's values [B, n, 32]."""
         batch = len(steer)
         x = style.to(self._place.dtype).expand(batch, -1, -1)
         total = torch.zeros(batch, LEVELS[-1], CODE, device=steer.device)
+        spoken = []
         for level in range(len(LEVELS)):
             delta = margins(self._level(x, level, steer, rooms))
-            values = signs(delta > 0) if level < self._hard else expectations(delta)
-            total = total + self._codec.spread(values, level)
+            spoken.append(signs(delta > 0) if level < self._hard else expectations(delta))
+            total = total + self._codec.spread(spoken[-1], level)
             if level + 1 < len(LEVELS):
                 seen = self._codec.pool(total, level + 1).to(self._place.dtype)
                 x = F.linear(seen, *self._embed)
-        return total
+        return total, spoken
 
     def _level(self, x: Tensor, level: int, steer: Tensor, rooms: list[Tensor]) -> Tensor:
         """Logits [B, n, 64] of one level's n tokens."""
         last, width = ENDS[level], self._width
         rows = slice(last - LEVELS[level], last)
         x = x + self._present[:, rows]
-        more, gate = torch.zeros_like(x), torch.zeros_like(x)
+        more, gate = torch.zeros_like(x), steer[:, rows, width : 2 * width]
         for index, (block, room) in enumerate(zip(self._blocks, rooms, strict=True)):
             own = steer[:, rows, 6 * index * width : 6 * (index + 1) * width]
             x, queries, new = self._before(x, more, gate, own, block, self._heads)
@@ -248,7 +254,8 @@ class FastDecoder:
         past, rooms = self._beside(past_motion, style)
         steer = self.generator.steer(self.speech.encode(features))
         self._join()
-        return self.codec.decode(past, self.generator.generate(steer, rooms, style))
+        total, _ = self.generator.generate(steer, rooms, style)
+        return self.codec.decode(past, total)
 
     def decode_next(
         self, tail: Tensor, features: Tensor, past_motion: Tensor, style: Tensor
