@@ -1,0 +1,95 @@
+"""The whole program into a real virtual camera: `vcam run`, watched by ffmpeg and by Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.device.browser import report
+from tests.device.conftest import FPS, SIZE, watching
+from vcam.camera import v4l2
+
+pytestmark = pytest.mark.device
+ROOT = Path(__file__).parents[2]
+VOICE = ROOT / "vcam" / "assets" / "hello.wav"
+STARTS_WITHIN = 60.0  # seconds: the test machine has one slow processor
+
+
+@pytest.fixture
+def long_voice(tmp_path: Path) -> Path:
+    """The bundled sample, ten times."""
+    path = tmp_path / "voice.wav"
+    with wave.open(str(VOICE)) as sample, wave.open(str(path), "wb") as longer:
+        longer.setparams(sample.getparams())
+        longer.writeframes(10 * sample.readframes(sample.getnframes()))
+    return path
+
+
+@contextlib.contextmanager
+def running(device: str, voice: Path) -> Iterator[subprocess.Popen[str]]:
+    """`vcam run` with the tick code in its pictures; ended by Ctrl-C, as a user does."""
+    command = [sys.executable, "-m", "vcam", "run", "--wav", str(voice), "--camera", device]
+    vcam = subprocess.Popen(
+        [*command, "--fps", str(FPS), "--no-hud", "--json"],
+        cwd=ROOT, env=os.environ | {"VCAM_TICK_CODE": "1"}, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        give_up = time.monotonic() + STARTS_WITHIN
+        while not v4l2.query(device).capture:  # readers are refused before the first frame
+            assert vcam.poll() is None
+            assert time.monotonic() < give_up
+            time.sleep(0.2)
+        yield vcam
+    finally:
+        if vcam.poll() is None:
+            vcam.kill()
+        vcam.communicate()
+
+
+def check(codes: list[int], times: list[float]) -> float:
+    """The codes never go back and pass as fast as time does; the share of new pictures."""
+    steps, seconds = np.diff(codes), times[-1] - times[0]
+    speed = (codes[-1] - codes[0]) / seconds
+    print(f"codes {codes[0]}-{codes[-1]} in {seconds:.2f} s, {(steps > 0).mean():.0%} new pictures")
+    assert (steps >= 0).all()
+    assert abs(speed - FPS) < 0.1 * FPS
+    return float((steps > 0).mean())
+
+
+def test_a_run_is_seen_by_ffmpeg(device: str, long_voice: Path) -> None:
+    """Size, rate, order, and a code in each picture that agrees with the tick of its sound."""
+    with running(device, long_voice) as vcam, watching(device) as watcher:
+        seen = watcher.see(60)  # starting
+        seen = watcher.see(240)
+        vcam.send_signal(2)
+        output, _ = vcam.communicate(timeout=60)
+    assert vcam.returncode == 0
+    last = json.loads(output.splitlines()[-1])
+    rate = (len(seen) - 1) / (seen[-1].time - seen[0].time)
+    print(f"{rate:.1f} frames/s; vcam says {last['fps']:.1f}, latency {last['latency_ms']}")
+    assert len(seen) == 240
+    assert {each.pixels.shape for each in seen} == {(SIZE, SIZE, 3)}
+    assert 0.8 * FPS < rate < 1.1 * FPS
+    assert check([each.number for each in seen], [each.time for each in seen]) > 0.3
+    assert v4l2.query(device).output  # and it may be started again
+
+
+def test_a_run_is_seen_by_a_web_page(device: str, long_voice: Path) -> None:
+    """The same through getUserMedia."""
+    with running(device, long_voice):
+        found = report()
+    assert "error" not in found, found["error"]
+    seen = found["seen"][10:]
+    assert found["size"] == [SIZE, SIZE]
+    assert round(found["settings"]["frameRate"]) == FPS
+    check([each["code"] for each in seen], [each["time"] / 1000 for each in seen])
