@@ -45,8 +45,10 @@ class MediaClock:
         assert self._zero is not None
         return self._zero + tick / TICKS_PER_SECOND
 
+    def tick_at(self, when: float) -> float:
+        """The tick that is heard at monotonic time `when`; 0 before the first sound."""
+        return 0.0 if self._zero is None else (when - self._zero) * TICKS_PER_SECOND
+
     def tick(self) -> int:
         """The tick that is heard now; 0 before the first sound."""
-        if self._zero is None:
-            return 0
-        return int((self._now() - self._zero) * TICKS_PER_SECOND)
+        return int(self.tick_at(self._now()))

@@ -1,0 +1,78 @@
+"""The virtual microphone on a real sound server, heard by another program's microphone."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from tests.conftest import SoundServer
+from tests.fakes import tone
+from vcam.audio.microphone import Microphone, PreparedSound, list_microphones
+from vcam.audio.ring import RingBuffer
+from vcam.audio.virtual_mic import SOURCE, VirtualMicrophone
+from vcam.clock import MediaClock
+from vcam.media import TICKS_PER_SECOND, FloatArray
+
+PERIOD = TICKS_PER_SECOND // 2
+DELAY = TICKS_PER_SECOND // 10
+
+
+class Ear:
+    """Stamps sound as the rim does."""
+
+    def __init__(self) -> None:
+        self.ring, self.clock = RingBuffer(), MediaClock()
+
+    def hear(self, samples: FloatArray) -> None:
+        self.ring.append(samples)
+        self.clock.heard(self.ring.end)
+
+    def clicks(self) -> list[float]:
+        """Monotonic times at which clicks were heard."""
+        sound = self.ring.read(0, self.ring.end)
+        loud = np.flatnonzero(np.abs(sound.samples) > 0.25)
+        first = loud[np.diff(loud, prepend=-PERIOD) > PERIOD // 2]
+        return [self.clock.time_of(sound.start + int(tick)) for tick in first]
+
+
+def clicking(seconds: float) -> FloatArray:
+    """Short beeps, two a second."""
+    voice = np.zeros(int(seconds * TICKS_PER_SECOND), np.float32)
+    for start in range(PERIOD, len(voice) - 480, PERIOD):
+        voice[start : start + 480] = tone(0.01, 1000, 0.8)
+    return voice
+
+
+def test_the_voice_arrives_as_late_as_it_should(sound_server: SoundServer) -> None:
+    rim, meeting = Ear(), Ear()
+    voice = PreparedSound("clicks", clicking(6.0), rim.hear, False, time.monotonic, time.sleep)
+    voice.start()
+    time.sleep(0.3)
+    output = VirtualMicrophone(rim.ring, lambda when: rim.clock.tick_at(when) - DELAY)
+    output.start()
+    assert SOURCE in [found.name for found in list_microphones()]
+    microphone = Microphone(SOURCE, meeting.hear)
+    microphone.start()
+    time.sleep(5.0)
+    microphone.close()
+    output.close()
+    voice.close()
+    said, heard = np.array(rim.clicks()), np.array(meeting.clicks())
+    assert len(heard) >= 6
+    late = np.array([(when - said)[when > said].min() for when in heard[1:]])
+    assert np.median(late) == pytest.approx(0.1 + 0.04, abs=0.04)  # two sound cards' blocks later
+    assert np.percentile(np.abs(late - np.median(late)), 90) < 0.015
+    assert SOURCE not in [found.name for found in list_microphones()]
+
+
+def test_leftovers_of_a_killed_run_are_removed(sound_server: SoundServer) -> None:
+    killed, output = (VirtualMicrophone(RingBuffer(), lambda when: None) for _ in range(2))
+    killed.start()
+    output.start()
+    names = sound_server.run("pactl", "list", "short", "sources").split()
+    assert names.count(SOURCE) == 1
+    output.close()
+    assert SOURCE not in sound_server.run("pactl", "list", "short", "sources").split()
+    killed.close()

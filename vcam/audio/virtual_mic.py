@@ -1,0 +1,141 @@
+"""The virtual microphone: the voice leaves vcam at the moment its picture is shown.
+
+On Linux vcam makes the device itself, on PulseAudio or PipeWire: a sink that nobody hears, and a
+source that carries what is played into it, which meetings list as "vcam". Elsewhere the voice is
+played into a named output device that some other program turns into a microphone (VB-CABLE,
+BlackHole).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from vcam.audio import portaudio
+from vcam.audio.delayed import DelayedVoice
+from vcam.audio.ring import RingBuffer
+from vcam.errors import DeviceError
+from vcam.media import TICKS_PER_SECOND, FloatArray, milliseconds
+
+SINK, SOURCE = "vcam_voice", "vcam"
+BLOCK = TICKS_PER_SECOND // 100
+LATENCY = 0.02  # seconds asked of PortAudio: two blocks
+
+Target = Callable[[float], float | None]
+
+
+class VirtualMicrophone:
+    """Plays the ring's sound, delayed: `target` says which tick should leave at a given time.
+
+    It runs on an audio thread of its own, which waits for nothing: whatever the engine does, the
+    voice flows. While `target` knows no tick, silence leaves.
+    """
+
+    def __init__(self, ring: RingBuffer, target: Target, device: str | None = None) -> None:
+        """`device` names an output; None makes one (Linux only). DeviceError tells what lacks."""
+        if device is None and sys.platform != "linux":
+            raise DeviceError(
+                "name the output that feeds your virtual microphone, for example CABLE Input "
+                "(VB-CABLE) or BlackHole 2ch"
+            )
+        self.name = SOURCE if device is None else device
+        self.underflows = 0
+        self._voice, self._target, self._device = DelayedVoice(ring), target, device
+        self._stack = contextlib.ExitStack()
+
+    @property
+    def offset_ms(self) -> float:
+        """How much later (+) or earlier (-) than its picture the voice leaves."""
+        return milliseconds(-self._voice.follower.error)
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster the microphone's clock runs than the output's."""
+        return self._voice.follower.drift_ppm
+
+    def start(self) -> None:
+        """Make the device and begin to play."""
+        with contextlib.ExitStack() as opening:
+            if self._device is None:
+                opening.enter_context(_made())
+            sounddevice = portaudio.portaudio()
+            stream = self._opened(sounddevice)
+            opening.callback(stream.close)
+            opening.enter_context(portaudio.streaming())
+            stream.start()
+            self._stack = opening.pop_all()
+
+    def close(self) -> None:
+        """Stop playing and remove what was made."""
+        self._stack.close()
+
+    def _opened(self, sounddevice: Any) -> Any:
+        try:
+            return sounddevice.OutputStream(
+                device=portaudio.PULSE if self._device is None else self._device,
+                channels=1,
+                samplerate=TICKS_PER_SECOND,
+                blocksize=BLOCK,
+                latency=LATENCY,
+                dtype="float32",
+                callback=self._speak,
+            )
+        except (sounddevice.PortAudioError, ValueError) as error:
+            raise DeviceError(f"the output {self.name} does not open: {error.args[0]}") from error
+
+    def _speak(self, block: FloatArray, frames: int, timing: Any, status: Any) -> None:
+        self.underflows += bool(status.output_underflow)
+        leaves = time.monotonic() + max(0.0, timing.outputBufferDacTime - timing.currentTime)
+        tick = self._target(leaves)
+        block[:, 0] = 0.0 if tick is None else self._voice.read(frames, tick)
+
+
+@contextlib.contextmanager
+def _made() -> Iterator[None]:
+    """The sink and the source, for as long as the block lasts."""
+    import pulsectl
+
+    try:
+        with pulsectl.Pulse("vcam") as server:
+            remove_leftovers(server)
+            modules = [server.module_load(name, arguments) for name, arguments in _MODULES]
+    except (pulsectl.PulseError, OSError) as error:
+        raise DeviceError(
+            "no sound server answers, so there can be no virtual microphone; "
+            "run: pulseaudio --start   (or: systemctl --user start pipewire-pulse)"
+        ) from error
+    before = os.environ.get("PULSE_SINK")
+    os.environ["PULSE_SINK"] = SINK  # read when the stream is opened
+    try:
+        yield
+    finally:
+        os.environ.pop("PULSE_SINK") if before is None else os.environ.update(PULSE_SINK=before)
+        with contextlib.suppress(pulsectl.PulseError, OSError), pulsectl.Pulse("vcam") as server:
+            for module in reversed(modules):
+                server.module_unload(module)
+
+
+def remove_leftovers(server: Any) -> None:
+    """Unload what a vcam that was killed has left behind."""
+    for module in reversed(server.module_list()):
+        if f"{SINK} " in f"{module.argument} " or f"{SINK}.monitor" in (module.argument or ""):
+            server.module_unload(module.index)
+
+
+_MODULES = (
+    (
+        "module-null-sink",
+        # norewinds: without it the sink works in blocks of two seconds
+        f"sink_name={SINK} rate=48000 channels=1 norewinds=1 "
+        "sink_properties=device.description=vcam-output",
+    ),
+    (
+        "module-remap-source",
+        f"master={SINK}.monitor source_name={SOURCE} channels=1 "
+        "source_properties=device.description=vcam-microphone",
+    ),
+)
