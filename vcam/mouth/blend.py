@@ -22,6 +22,7 @@ EDGE = 0.02  # every mask ends this far inside the crop: its border can never sh
 PULLED_IN = 0.04  # beyond the cheek knobs
 COARSE = 6.0 / 256  # what is coarser belongs to the wide mask
 CARRIED = 32.0 / 256  # how far the seam's colour is carried inward
+TINT = 0.1  # of full scale: what the network may be off in colour
 FOLLOW = 0.25  # of a new seam correction taken up per frame
 SHARPEST = 1.8  # how much fine detail may be raised
 _CORNERS = 15
@@ -149,8 +150,11 @@ class Blender(nn.Module):
         self, crop: Tensor, painted: Tensor, masks: Masks, seam: Seam, follow: Tensor
     ) -> Seam:
         ring = 4.0 * masks.wide * (1.0 - masks.wide) * (1.0 - masks.lips)
-        weight = self._blur(ring[None], self.broad) + 1e-4
-        colour = self._blur(ring * (crop - painted), self.broad) / weight
+        off = self._blur(crop - painted, self.coarse)
+        # A tint is small; where much differs something moved, a chin say, and tells no colour.
+        alike = ring * torch.exp(-(off / TINT).square().sum(dim=0))
+        weight = self._blur(alike[None], self.broad) + 1e-4
+        colour = self._blur(alike * off, self.broad) / weight
         fine = [(x - self._blur(x, self.coarse)).square().mean(dim=0) for x in (crop, painted)]
         energy = [(ring * x).sum() + 1e-3 for x in fine]
         gain = (energy[0] / energy[1]).sqrt().clamp(1.0, SHARPEST)

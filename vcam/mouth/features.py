@@ -64,7 +64,7 @@ class SpeechFeatures:
         | None = None,
     ) -> None:
         """`wrap` turns the encoder's function and an example input into a faster one."""
-        assert 0 < kept < positions, (kept, positions)
+        assert 0 < kept < positions - 1, (kept, positions)
         weight = encoder.conv1.weight
         self._dtype = weight.dtype
         self._mel = LogMel(weight.shape[1]).to(weight.device)
@@ -124,7 +124,9 @@ class SpeechFeatures:
         low = heard.decimator.step(samples)
         dropped = min(heard.lead, len(low))
         heard.lead -= dropped
-        for part in np.array_split(low[dropped:], len(low) // self._kept // POSITION + 1):
+        room = (self._positions - self._kept - 1) * POSITION
+        low = low[dropped:]
+        for part in (low[start : start + room] for start in range(0, len(low), room)):
             self._make_room(len(part))
             target = self._samples[0, heard.count : heard.count + len(part)]
             target.copy_(torch.from_numpy(part), non_blocking=True)

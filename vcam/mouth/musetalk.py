@@ -180,13 +180,14 @@ def on_gpu(net: Inpainter, compiled: bool) -> Inpainter:
     Channels-last wins in the UNet; in the image coder only once group norms are fused.
     """
     net = net.to("cuda", torch.float16)
-    _channels_last(net.unet)
+    channels_last(net.unet)
     if compiled:
-        _channels_last(net.coder)
+        channels_last(net.coder)
     return net
 
 
-def _channels_last(net: nn.Module) -> None:
+def channels_last(net: nn.Module) -> None:
+    """Lay the weights of convolutions out with channels last; activations follow."""
     for weight in net.parameters():
         if weight.ndim == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
