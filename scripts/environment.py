@@ -41,7 +41,8 @@ def prepare(extras: set[str]) -> None:
     print(f"setting up {VENV.name}; the first time takes a minute or two", file=sys.stderr)
     extras |= have
     _make()
-    _pip("install", "-c", "constraints.txt", "-e", f".[{','.join(sorted(extras))}]")
+    wanted = f".[{','.join(sorted(extras))}]" if extras else "."
+    _pip("install", "-c", "constraints.txt", "-e", wanted)
     _swap_opencv()
     STAMP.write_text(json.dumps({"recipe": recipe.hexdigest(), "extras": sorted(extras)}))
 
