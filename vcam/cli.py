@@ -52,6 +52,7 @@ def run(options: argparse.Namespace) -> None:
         profile=options.profile,
         microphone=options.mic,
         wav=options.wav,
+        voice=options.voice,
         camera=options.camera,
         fps=options.fps,
         size=options.size,
@@ -249,6 +250,9 @@ def _add_run(commands: Commands) -> None:
     sound.add_argument("--wav", metavar="FILE", type=Path, help="play a file as the microphone")
     parser.add_argument(
         "--camera", default="auto", metavar="NAME", help="auto, a camera, FILE.mp4, or none"
+    )
+    parser.add_argument(
+        "--voice", default="auto", metavar="NAME", help="virtual microphone: auto, an output, none"
     )
     parser.add_argument("--seconds", type=float, help="stop after so long")
     parser.add_argument(

@@ -25,6 +25,7 @@ class RunConfig:
     profile: str = "demo"
     microphone: str | None = None  # a name; None takes the system's default
     wav: Path | None = None  # play this file in place of the microphone
+    voice: str = "auto"  # the virtual microphone: auto, none, or the name of an output
     camera: str = "auto"
     fps: int = 30
     size: int = 512

@@ -85,6 +85,9 @@ def _sound(now: Snapshot) -> Table:
     trouble = now.overflows or now.silence_filled_ms
     counts = f"{now.overflows} overflows, {now.silence_filled_ms / 1000:.1f} s without sound"
     table.add_row("", Text(counts, "yellow" if trouble else "dim"))
+    if now.voice:
+        sync = f"{now.voice}, {now.voice_offset_ms:+.1f} ms from its picture"
+        table.add_row("voice", f"{sync}, drift {now.drift_ppm:+.0f} ppm")
     return table
 
 

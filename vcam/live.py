@@ -14,9 +14,12 @@ import cv2
 import numpy as np
 
 from vcam import profile, tickcode
+from vcam.audio import portaudio
 from vcam.audio.microphone import Microphone, WavFile
+from vcam.audio.virtual_mic import VirtualMicrophone
 from vcam.camera.open import open_camera
 from vcam.config import RunConfig
+from vcam.errors import DeviceError
 from vcam.link.child import ChildLink
 from vcam.media import Frame, Image, frame_ticks
 from vcam.session import Session, Source
@@ -40,9 +43,9 @@ def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None
         closing.callback(link.close)
         portrait = placeholder(chosen.portrait, config.size)
         session = Session(link, camera, config.fps, portrait, config.profile, _stamp(config.fps))
-        source = _source(config, session)
+        source, voice = _source(config, session), _voice(config, session)
         with _signals(session.stop):
-            return session.run(source, config.seconds, watch)
+            return session.run(source, config.seconds, watch, voice)
 
 
 def placeholder(path: Path | None, size: int) -> Image | None:
@@ -58,6 +61,24 @@ def _source(config: RunConfig, session: Session) -> Source:
     if config.wav is not None:
         return WavFile(config.wav, session.hear)
     return Microphone(config.microphone, session.hear)
+
+
+def _voice(config: RunConfig, session: Session) -> VirtualMicrophone | None:
+    """The virtual microphone; "auto" does without where none can be made."""
+    if config.voice == "none" or (config.voice == "auto" and not _can_make_voice()):
+        return None
+    device = None if config.voice == "auto" else config.voice
+    return VirtualMicrophone(session.ring, session.leaving, device)
+
+
+def _can_make_voice() -> bool:
+    if portaudio.server_name() is None:
+        return False
+    try:
+        portaudio.require_bridge()
+    except DeviceError:
+        return False
+    return True
 
 
 def _stamp(fps: int) -> Callable[[Frame], Frame]:

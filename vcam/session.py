@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -47,6 +48,31 @@ class Source(Protocol):
         ...
 
 
+class Voice(Protocol):
+    """Where the voice leaves: a virtual microphone."""
+
+    name: str
+    underflows: int
+
+    @property
+    def offset_ms(self) -> float:
+        """How much later (+) or earlier (-) than its picture the voice leaves."""
+        ...
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster the microphone's clock runs than the output's."""
+        ...
+
+    def start(self) -> None:
+        """Begin to play."""
+        ...
+
+    def close(self) -> None:
+        """Stop, and let go of the device."""
+        ...
+
+
 @runtime_checkable
 class Recorder(Camera, Protocol):
     """A camera that takes sound as well: a video file."""
@@ -73,7 +99,7 @@ class Session:
         self._link, self._camera, self._now = link, camera, now
         self._recorder = camera if isinstance(camera, Recorder) else None
         self._frame_ticks = frame_ticks(fps)
-        self._ring, self._ear = RingBuffer(), threading.Lock()
+        self.ring, self._ear = RingBuffer(), threading.Lock()
         self._clock = MediaClock(now)
         self._playout, self._delay = Playout(), PresentationDelay(FIRST_DELAY)
         self._showing = None if placeholder is None else Frame(-1, placeholder)
@@ -86,43 +112,49 @@ class Session:
     def hear(self, samples: FloatArray) -> None:
         """A block of sound has come: stamp it and pass it on. Called on the audio thread."""
         with self._ear:  # against `_fill_silence`, which appends only when no sound comes
-            chunk = self._ring.append(samples)
+            chunk = self.ring.append(samples)
             self._link.send(chunk)
         self._clock.heard(chunk.end)
+
+    def leaving(self, when: float) -> float | None:
+        """The tick whose picture is shown at monotonic time `when`: its voice should leave then."""
+        if not self._clock.running or not self._delay.settled:
+            return None
+        return self._clock.tick_at(when) - self._delay.ticks
 
     def run(
         self,
         source: Source,
         seconds: float | None = None,
         watch: Callable[[Snapshot], None] = lambda now: None,
+        voice: Voice | None = None,
     ) -> Snapshot:
-        """Live until `stop`, the end of the source, or `seconds` after the first frame."""
+        """Live until `stop`, the end of the source, or `seconds` after the start."""
         shower = threading.Thread(target=self._show_frames, name="vcam-camera", daemon=True)
-        shower.start()
-        try:
-            source.start()
-            while not self._stop.wait(TURN):
+        self._source, self._voice = source, voice
+        with ExitStack() as closing:
+            closing.callback(self._raise_failure)
+            closing.callback(self._link.close)
+            closing.callback(shower.join, 5.0)
+            shower.start()
+            closing.callback(self._stop.set)
+            for device in (source, voice) if voice else (source,):
+                device.start()
+                closing.callback(device.close)
+            while not self._stop.wait(TURN) and not self._is_over(seconds):
                 self._mend_engine()
-                if not source.finished:
-                    self._fill_silence()
-                watch(self.snapshot(source))
-                if self._is_over(source, seconds):
-                    break
-            return self.snapshot(source)
-        finally:
-            self._stop.set()
-            source.close()
-            shower.join(5.0)
-            self._link.close()
-            self._raise_failure()
+                self._fill_silence()
+                watch(self.snapshot())
+            return self.snapshot()
 
     def stop(self) -> None:
         """End the run from any thread."""
         self._stop.set()
 
-    def snapshot(self, source: Source) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """The run as it is now."""
-        newest = self._ring.read(self._ring.end - TICKS_PER_SECOND // 20, self._ring.end).samples
+        source, voice = self._source, self._voice
+        newest = self.ring.read(self.ring.end - TICKS_PER_SECOND // 20, self.ring.end).samples
         level = float(np.sqrt(np.mean(np.square(newest)))) if len(newest) else 0.0
         return Snapshot(
             **self._stats.numbers(),
@@ -132,6 +164,10 @@ class Session:
             level_db=20 * float(np.log10(max(level, 1e-6))),
             overflows=source.overflows,
             silence_filled_ms=1000 * self._silence_filled / TICKS_PER_SECOND,
+            voice=voice.name if voice else "",
+            voice_offset_ms=voice.offset_ms if voice else 0.0,
+            drift_ppm=voice.drift_ppm if voice else 0.0,
+            underflows=voice.underflows if voice else 0,
             camera=self._camera.name,
             camera_format=self._camera.format,
             memory_mib=memory_mib(),
@@ -146,21 +182,23 @@ class Session:
         if status.state == "failed":
             raise EngineError(status.note)
 
-    def _is_over(self, source: Source, seconds: float | None) -> bool:
-        played = self._clock.tick() > self._ring.end + self._delay.ticks + self._frame_ticks
-        return (source.finished and played) or (
+    def _is_over(self, seconds: float | None) -> bool:
+        played = self._clock.tick() > self.ring.end + self._delay.ticks + self._frame_ticks
+        return (self._source.finished and played) or (
             seconds is not None and self._stats.seconds() >= seconds
         )
 
     def _fill_silence(self) -> None:
         """When no sound comes, silence keeps the ticks going and the face alive."""
+        if self._source.finished:
+            return
         if not self._clock.running and self._stats.seconds() > 1.0:
             self._clock.restart(0)
-        missing = self._clock.tick() - self._ring.end
+        missing = self._clock.tick() - self.ring.end
         if missing > STALL and not self._stop.is_set():
             silence = np.zeros(missing - LAG, np.float32)
             with self._ear:
-                self._link.send(self._ring.append(silence))
+                self._link.send(self.ring.append(silence))
             self._silence_filled += len(silence)
 
     def _show_frames(self) -> None:
@@ -183,7 +221,7 @@ class Session:
         """Show frames as they come until enough have come to know their delay."""
         while not self._stop.is_set() and not self._delay.settled:
             self._collect(until=self._now() + self._frame_ticks / TICKS_PER_SECOND)
-            self._showing = self._playout.due(self._ring.end) or self._showing
+            self._showing = self._playout.due(self.ring.end) or self._showing
             self._send()
 
     def _collect(self, until: float) -> None:
@@ -209,7 +247,7 @@ class Session:
 
     def _send(self) -> None:
         if self._recorder:
-            sound = self._ring.read(self._recorded, self._ring.end)
+            sound = self.ring.read(self._recorded, self.ring.end)
             self._recorder.hear(sound)
             self._recorded = sound.end
         if self._showing is not None:

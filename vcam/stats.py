@@ -98,6 +98,10 @@ class Snapshot:
     level_db: float = -120.0
     overflows: int = 0
     silence_filled_ms: float = 0.0
+    voice: str = ""  # the virtual microphone; empty when there is none
+    voice_offset_ms: float = 0.0  # + when the voice leaves later than its picture
+    drift_ppm: float = 0.0  # how much faster the microphone's clock is than the voice's output
+    underflows: int = 0
     camera: str = ""
     camera_format: str = ""
     memory_mib: float = 0.0

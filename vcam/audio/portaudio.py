@@ -21,6 +21,7 @@ from vcam.errors import DeviceError
 INSTALL = "sudo apt install libportaudio2"
 INSTALL_BRIDGE = "sudo apt install libasound2-plugins"
 PULSE = "pulse"  # the ALSA device that leads to PulseAudio or PipeWire
+OWN_SINK, OWN_SOURCE = "vcam_voice", "vcam"  # the virtual microphone, made by us on the server
 
 _open_streams = 0  # PortAudio must not be restarted under an open stream
 _quiet: Any = None  # ALSA calls this for as long as the process lives
@@ -67,13 +68,15 @@ def streaming() -> Iterator[None]:
 def inputs() -> list[Input]:
     """All microphones, the default one first; monitors of loudspeakers last."""
     if sys.platform == "linux" and (found := _server_inputs()):
-        _require_bridge()
+        require_bridge()
         return found
     return _hardware_inputs(portaudio())
 
 
 def server_name() -> str | None:
     """What answers as the sound server of this Linux: PulseAudio, or PipeWire in its place."""
+    if sys.platform != "linux":
+        return None
     import pulsectl
 
     try:
@@ -108,11 +111,13 @@ def _server_inputs() -> list[Input]:
             monitor=source.proplist.get("device.class") == "monitor",
         )
         for source in sources
+        if source.name not in (OWN_SOURCE, f"{OWN_SINK}.monitor")  # never listen to ourselves
     ]
     return sorted(found, key=lambda each: (each.name != default, each.monitor))
 
 
-def _require_bridge() -> None:
+def require_bridge() -> None:
+    """DeviceError unless PortAudio is there and can reach the sound server."""
     names = [device["name"] for device in portaudio().query_devices()]
     if PULSE not in names:
         raise DeviceError(

@@ -21,7 +21,7 @@ from vcam.audio.ring import RingBuffer
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray, milliseconds
 
-SINK, SOURCE = "vcam_voice", "vcam"
+SINK, SOURCE = portaudio.OWN_SINK, portaudio.OWN_SOURCE
 BLOCK = TICKS_PER_SECOND // 100
 LATENCY = 0.02  # seconds asked of PortAudio: two blocks
 
