@@ -152,8 +152,8 @@ def purse(
     moved = np.zeros_like(head)
     middle = head[rings[0]].mean(0) * [0, 1, 1]
     count = rings.shape[1]
-    for number, ring in enumerate(rings):
-        share = number / (len(rings) - 1)
+    walked = np.linalg.norm(np.diff(head[rings], axis=0), axis=2).mean(1)  # ring to ring
+    for ring, share in zip(rings, np.cumsum([0, *walked]) / walked.sum(), strict=True):
         wide, high = (1 - share) * np.array(inner) + share * np.array(outer)
         left, right = int(head[ring, 0].argmax()), int(head[ring, 0].argmin())
         turn = np.interp(

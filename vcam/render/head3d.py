@@ -16,7 +16,7 @@ from vcam.media import TICKS_PER_SECOND, BlendshapeFace, FloatArray, Frame, Imag
 from vcam.render.head3d_hair import FRINGE, SIDEBURNS, hair
 from vcam.render.head3d_mesh import Head, HeadAsset, load_head, rotation
 from vcam.render.head3d_paint import LOOKS, Look, Tile, atlas, unroll
-from vcam.render.head3d_shade import Layer, Screen, lay, light, rim_light
+from vcam.render.head3d_shade import Layer, Screen, lay, light, rim_light, tuck
 from vcam.render.head3d_wear import beanie, cap_edge, hoodie, joined
 
 __all__ = ["LOOKS", "Head3dRenderer", "Look"]
@@ -50,7 +50,7 @@ class Head3dRenderer:
         self._bend = np.clip(bend, 0, 1)[:, None].astype(np.float32)
         self._bend[head.asset.counts[0] :] = 1
         self._bend[rest[:, 1] > -0.6] = 1
-        self._shut = float(np.ptp(rest[head.asset.lips[1], 1]))
+        self._shut = self._gap(rest)
         self._gums = _gum_shade(head.asset)
         self._wall = _wall(size, look)
         self._clothes = self._dress()
@@ -69,11 +69,10 @@ class Head3dRenderer:
         pixels = self._screen.project(points)
         face = self._screen.draw(pixels, self._faces, values)
         rim_light(face, 0.5)
+        tuck(face, self._clothes)
         picture = self._wall.copy()
-        behind, before = self._clothes
-        lay(picture, behind)
+        lay(picture, self._clothes)
         lay(picture, face)
-        lay(picture, before)
         landmarks = pixels[self._head.asset.landmarks, :2].copy()
         return Frame(motion.at, picture, landmarks)
 
@@ -93,11 +92,16 @@ class Head3dRenderer:
     def _mouth_light(self, posed: FloatArray) -> FloatArray:
         """Light of cavity, teeth and tongue [k]: less far behind the lips and when they are close."""
         lips = posed[self._head.asset.lips[1]]
-        gape = max(float(np.ptp(lips[:, 1])) - self._shut, 0.0) * float(np.ptp(lips[:, 0]))
+        gape = max(self._gap(posed) - self._shut, 0.0) * float(np.ptp(lips[:, 0]))
         inside = posed[self._head.asset.counts[0] : self._head.count]
         depth = float(lips[:, 2].mean()) - inside[:, 2]
         lit = np.clip(0.74 - 2.2 * (depth - 0.02), 0.06, 0.66) * self._gums
-        return np.asarray(lit * np.clip(0.15 + gape / 0.022, 0, 1), np.float32)
+        return np.asarray(lit * np.clip(0.12 + gape / 0.008, 0, 1), np.float32)
+
+    def _gap(self, points: FloatArray) -> float:
+        """How far the lips are apart."""
+        marks = self._head.asset.landmarks
+        return float((points[marks[61:64], 1] - points[marks[[67, 66, 65]], 1]).mean())
 
     def _light_eyes(self, posed: FloatArray, lit: FloatArray) -> None:
         """The upper lid's shadow on the eye; glints shine by themselves."""
@@ -130,16 +134,12 @@ class Head3dRenderer:
             places[lash] = Tile.LASH.place(middle, middle)
         return np.concatenate([places, self._cap.places])
 
-    def _dress(self) -> tuple[Layer, Layer]:
-        """The clothes behind the neck, and those of them that hide it."""
+    def _dress(self) -> Layer:
         cloth = hoodie()
         values = np.concatenate([cloth.places, light(cloth.normals, cloth.sky)[:, None]], 1)
-        pixels = self._screen.project(cloth.vertices)
-        whole = self._screen.draw(pixels, cloth.faces, values)
-        near = cloth.vertices[:, 2] > -0.62
-        front = cloth.faces[near[cloth.faces].all(1)]
-        before = self._screen.draw(pixels, front, values)
-        return whole, before
+        layer = self._screen.draw(self._screen.project(cloth.vertices), cloth.faces, values)
+        rim_light(layer, 0.35)
+        return layer
 
 
 def _gum_shade(asset: HeadAsset) -> FloatArray:

@@ -140,7 +140,9 @@ class Lashes:
         self._sweep = np.float32(outward) * out**2 * 0.030
         a = np.arange(len(self.lid) - 1)
         n = len(self.lid)
-        front = np.concatenate([np.stack([a, a + 1, a + 1 + n], 1), np.stack([a, a + 1 + n, a + n], 1)])
+        front = np.concatenate(
+            [np.stack([a, a + 1, a + 1 + n], 1), np.stack([a, a + 1 + n, a + n], 1)]
+        )
         self.faces = np.concatenate([front, front[:, ::-1]]).astype(np.int32)
         self.count = 2 * n
 
@@ -182,7 +184,8 @@ class Head:
         self._glint_points, glint_faces = glints()
         parts = [asset.faces]
         self.ribbons = lashes = [
-            Lashes(asset.vertices, rim, side) for rim, side in zip(asset.lids, (1.0, -1.0), strict=True)
+            Lashes(asset.vertices, rim, side)
+            for rim, side in zip(asset.lids, (1.0, -1.0), strict=True)
         ]
         self.eyes, self.glints, self.lashes = [], [], []
         end = self.count

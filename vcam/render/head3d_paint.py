@@ -58,7 +58,7 @@ class Look:
     cap: Colour = (236, 150, 60)
     cloth: Colour = (62, 96, 128)
     cord: Colour = (238, 232, 222)
-    wall: tuple[Colour, Colour] = ((222, 214, 204), (178, 172, 176))
+    wall: tuple[Colour, Colour] = ((214, 232, 230), (140, 178, 184))
     freckles: bool = False
 
 
@@ -165,14 +165,10 @@ def _stroke(points: FloatArray, widths: FloatArray, blur: float) -> FloatArray:
 
 
 def _lips(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
-    border, contact = (unroll(asset.vertices[ring]) for ring in asset.lips)
+    border = unroll(asset.vertices[asset.lips[0]])
     blend(canvas, filled(border, 3.5), look.lips)
     lower = border[len(border) // 2]
     blend(canvas, spot(lower - [0, 14], (34, 9)), (255, 235, 225), 0.22)
-    mask = np.zeros((FACE, FACE), np.uint8)
-    cv2.polylines(mask, [np.rint(contact * 16).astype(np.int32)], True, 255, 3, cv2.LINE_AA, 4)
-    soft = cv2.GaussianBlur(mask, (0, 0), 1.3).astype(np.float32) / 255
-    blend(canvas, soft, _dark(look.lips, 0.45), 0.75)
 
 
 def _dark(colour: Colour, share: float = 0.5) -> Colour:
@@ -235,8 +231,8 @@ def _knit(square: FloatArray, look: Look) -> None:
     x = (np.arange(width) - 4) / (width - 8)
     rib = np.abs(np.cos(np.pi * RIBS * x))[None, :]
     y = (np.arange(height) / height)[:, None]
-    stitch = 0.5 + 0.5 * np.cos(2 * np.pi * (26 * y + 0.5 * np.abs(2 * ((RIBS * x) % 1) - 1)[None]))
-    shade = 0.66 + 0.40 * rib**0.6 - 0.05 * stitch * rib
+    stitch = 0.5 + 0.5 * np.cos(2 * np.pi * (14 * y + 0.5 * np.abs(2 * ((RIBS * x) % 1) - 1)[None]))
+    shade = 0.66 + 0.40 * rib**0.6 - 0.04 * stitch * rib
     square[:] = np.array(look.cap, np.float32) * shade[..., None]
 
 

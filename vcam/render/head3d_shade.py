@@ -11,13 +11,14 @@ from vcam.media import FloatArray, Image
 from vcam.render.head3d_mesh import IntArray
 
 DISTANCE = 9.0  # from the camera to the eyes
-HEIGHT = 3.55  # units of the scene that the picture is high
-CENTRE_Y = -0.21  # the scene's height at the picture's middle
+HEIGHT = 3.3  # units of the scene that the picture is high
+CENTRE_Y = -0.12  # the scene's height at the picture's middle
 KEY = np.array([-0.50, 0.55, 0.67], np.float32)
 FILL = np.array([0.85, 0.10, 0.35], np.float32)
 RIM = (120, 150, 200)  # the colour of the light from behind
 RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
 FAR = 100.0
+SOFT = 0.02  # units of distance over which one thing goes behind another
 ACROSS, DOWN = 2.0, 1.5  # samples a pixel
 
 
@@ -27,16 +28,17 @@ class Layer:
 
     colours: Image  # [h, w, 3]
     cover: Image  # [h, w]
+    depth: FloatArray  # [h, w] distance from the camera, of the nearest around
     left: int
     top: int
 
 
 def ramp() -> Image:
     """Light 0..255 to a colour to multiply by [256, 1, 3]: warm in the shade, white at the top."""
-    steps = [0.0, 0.25, 0.5, 0.72, 0.88, 1.0]
-    red = [0.30, 0.56, 0.84, 0.99, 1.06, 1.34]
-    green = [0.20, 0.44, 0.75, 0.96, 1.04, 1.32]
-    blue = [0.24, 0.46, 0.74, 0.94, 1.01, 1.28]
+    steps = [0.0, 0.22, 0.45, 0.68, 0.86, 1.0]
+    red = [0.34, 0.62, 0.92, 1.04, 1.09, 1.34]
+    green = [0.20, 0.46, 0.78, 0.98, 1.05, 1.31]
+    blue = [0.26, 0.48, 0.75, 0.94, 1.01, 1.27]
     at = np.linspace(0, 1, 256)
     table = np.stack([np.interp(at, steps, part) for part in (red, green, blue)], 1)
     return np.rint(table / RAMP_TOP * 255).astype(np.uint8)[:, None]
@@ -116,7 +118,8 @@ class Screen:
         albedo, lit = self._canvas.looked_up(drawn, self._atlas)
         cover = cv2.compare(depth, 0.9 * FAR, cv2.CMP_LT)
         albedo, cover, lit = (cv2.resize(full, (width, height)) for full in (albedo, cover, lit))
-        return Layer(self._tint(albedo, lit, cover), cover, left, top)
+        near = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
+        return Layer(self._tint(albedo, lit, cover), cover, near, left, top)
 
     def _rasterise(
         self,
@@ -157,6 +160,25 @@ def rim_light(layer: Layer, strength: float) -> None:
     edge = cv2.subtract(layer.cover, cv2.blur(shifted, (reach, reach)))
     glow = [cv2.convertScaleAbs(edge, alpha=strength * part / 255) for part in RIM]
     cv2.add(layer.colours, cv2.merge(glow), dst=layer.colours)
+
+
+def tuck(layer: Layer, other: Layer) -> None:
+    """Hide what of a layer lies behind another, in place; the border is soft."""
+    low = np.maximum([layer.left, layer.top], [other.left, other.top])
+    high = np.minimum(
+        [layer.left + layer.cover.shape[1], layer.top + layer.cover.shape[0]],
+        [other.left + other.cover.shape[1], other.top + other.cover.shape[0]],
+    )
+    if (low >= high).any():
+        return
+    mine, theirs = (
+        (slice(low[1] - one.top, high[1] - one.top), slice(low[0] - one.left, high[0] - one.left))
+        for one in (layer, other)
+    )
+    ahead = cv2.subtract(other.depth[theirs], cv2.erode(layer.depth[mine], np.ones((3, 3))))
+    share = cv2.convertScaleAbs(cv2.max(ahead, -SOFT) + SOFT, alpha=255 / (2 * SOFT))
+    layer.cover[mine] = cv2.multiply(layer.cover[mine], share, scale=1 / 255)
+    layer.colours[mine] = cv2.multiply(layer.colours[mine], cv2.merge([share] * 3), scale=1 / 255)
 
 
 def lay(picture: Image, layer: Layer) -> None:

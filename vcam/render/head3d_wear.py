@@ -105,48 +105,57 @@ def beanie() -> Garment:
 
 
 def hoodie() -> Garment:
-    """Shoulders and a hood lying around the neck."""
+    """Shoulders, and a hood that lies around the neck and is open in front."""
 
     def body(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         turn = -2 * np.pi * u
-        drop = v
-        wide = 0.40 + 1.12 * _smooth(drop * 1.5) ** 0.75 + 0.16 * drop
-        deep = 0.36 + 0.30 * _smooth(drop * 1.4)
+        wide = 0.42 + 1.02 * _smooth(v * 1.35) ** 0.8 + 0.16 * v
+        deep = 0.38 + 0.30 * _smooth(v * 1.4)
         x = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.85
-        return wide * x, -1.22 - 1.55 * drop**0.95, -0.62 + deep * np.cos(turn)
+        return wide * x, -1.24 - 1.42 * v**0.95, -0.62 + deep * np.cos(turn)
 
     def hood(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         turn, roll = 2 * np.pi * u, 2 * np.pi * v
         front = 0.5 + 0.5 * np.cos(turn)
-        thick = 0.25 - 0.10 * front**2
+        dip = front**6  # the two ends of the hood meet low in front
+        thick = 0.27 - 0.10 * front**2 - 0.05 * dip
         out = np.cos(roll) * thick
-        x, z = np.sin(turn), np.cos(turn)
-        lift = np.sin(roll) * thick * 1.25
-        return (0.60 + out) * x, -0.98 - 0.30 * front**1.3 + lift, -0.62 + (0.62 + out) * z
+        lift = np.sin(roll) * thick * (1.15 + 0.5 * (1 - front))
+        folds = 0.012 * np.cos(9 * turn + 2 * np.sin(3 * turn)) * (1 - dip)
+        x, z = (0.58 + out + folds) * np.sin(turn), (0.60 + out + folds) * np.cos(turn)
+        return x, -1.00 - 0.26 * front**1.3 - 0.20 * dip + lift, -0.62 + z
 
     def hood_sky(u: FloatArray, v: FloatArray) -> FloatArray:
         inner = 0.5 - 0.5 * np.cos(2 * np.pi * v)
-        shade = 1 - 0.6 * inner**1.5
-        return shade
+        under = 0.5 - 0.5 * np.sin(2 * np.pi * v)
+        return (1 - 0.7 * inner**1.5) * (1 - 0.45 * under**2)
 
     def body_sky(u: FloatArray, v: FloatArray) -> FloatArray:
-        shade = 0.45 + 0.55 * _smooth((v - 0.1) / 0.3)
-        return shade
+        shadow = _smooth((v - 0.06) / 0.24)  # of the hood
+        return 0.35 + 0.65 * shadow
+
+    def collar(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+        turn, front = 2 * np.pi * u, 0.5 + 0.5 * np.cos(2 * np.pi * u)
+        roll = np.maximum(np.sin(np.pi * v), 0) ** 0.5
+        x, z = (0.40 + 0.03 * roll) * np.sin(turn), (0.40 + 0.03 * roll) * np.cos(turn)
+        return x, -1.22 + 0.10 * v - 0.05 * front**2, -0.60 + z
 
     def string(side: float) -> Surface:
         def cord(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
             turn = 2 * np.pi * u
-            y = -1.36 - 0.5 * v
-            x = side * (0.20 + 0.02 * np.sin(3 * v)) + 0.024 * np.sin(turn)
-            return x, y, 0.12 + 0.06 * v + 0.024 * np.cos(turn)
+            thick = 0.024 + 0.010 * (v > 0.86)  # a knot at the end
+            y = -1.44 - 0.46 * v - 0.04 * side * v
+            x = side * (0.15 + 0.07 * np.sin(2.2 * v)) + thick * np.sin(turn)
+            return x, y, 0.10 + 0.08 * v + thick * np.cos(turn)
 
         return cord
 
     return joined(
         [
             sheet(body, 81, 30, Tile.CLOTH, body_sky),
-            sheet(hood, 81, 25, Tile.CLOTH, hood_sky),
-            sheet(string(1.0), 9, 8, Tile.CORD),
-            sheet(string(-1.0), 9, 8, Tile.CORD),
+            sheet(hood, 97, 25, Tile.CLOTH, hood_sky),
+            sheet(collar, 61, 9, Tile.CORD, lambda u, v: 0.55 + 0.2 * v),
+            sheet(string(1.0), 11, 16, Tile.CORD),
+            sheet(string(-1.0), 11, 16, Tile.CORD),
         ]
     )
