@@ -13,11 +13,11 @@ import numpy as np
 
 from vcam.arkit import NAMES
 from vcam.media import TICKS_PER_SECOND, BlendshapeFace, FloatArray, Frame, Image, Motion
-from vcam.render.head3d_hair import FRINGE, SIDEBURNS, hair
+from vcam.render.head3d_hair import FRINGE, LONG, MOP, SIDEBURNS, hair
 from vcam.render.head3d_mesh import Head, HeadAsset, load_head, rotation
 from vcam.render.head3d_paint import LOOKS, Look, Tile, atlas, unroll
 from vcam.render.head3d_shade import Layer, Screen, lay, light, rim_light, tuck
-from vcam.render.head3d_wear import beanie, cap_edge, hoodie, joined
+from vcam.render.head3d_wear import Garment, beanie, cap_edge, hoodie, joined
 
 __all__ = ["LOOKS", "Head3dRenderer", "Look"]
 
@@ -35,7 +35,7 @@ class Head3dRenderer:
         assert 64 <= size <= 2048, size
         self._head = Head(load_head())
         self._screen = Screen(size, atlas(look, self._head.asset))
-        self._cap = joined([beanie(), hair([*FRINGE, *SIDEBURNS])])
+        self._cap = joined(_headgear(look))
         head, cap = self._head, self._cap
         shown = cap.normals[:, 2] > -0.62  # the rest never faces the camera
         cap_faces = cap.faces[shown[cap.faces].any(1)]
@@ -43,7 +43,7 @@ class Head3dRenderer:
         bare = head.faces[~(under[np.minimum(head.faces, head.count - 1)].all(1))]
         self._faces = np.concatenate([head.total + cap_faces, bare]).astype(np.int32)
         self._sky = np.ones(head.total, np.float32)
-        self._sky[: head.count] = head.asset.sky
+        self._sky[: head.asset.counts[0]] = head.asset.sky[: head.asset.counts[0]]
         self._places = self._place()
         rest = head.asset.vertices
         bend = (rest[:, 1] - NECK_BOTTOM) / (NECK_TOP - NECK_BOTTOM)
@@ -84,7 +84,7 @@ class Head3dRenderer:
         normals = np.concatenate([head.normals(turned), cap.normals @ turn.T])
         lit = light(normals, np.concatenate([self._sky, cap.sky]))
         mouth = slice(int(head.asset.counts[0]), head.count)
-        lit[mouth] = self._mouth_light(posed)
+        lit[mouth] = self._mouth_light(posed) * (0.5 + 0.7 * lit[mouth])
         self._light_eyes(posed, lit)
         points = np.concatenate([turned, (cap.vertices - PIVOT) @ turn.T + PIVOT])
         return points, np.concatenate([self._places, lit[:, None]], 1)
@@ -140,6 +140,11 @@ class Head3dRenderer:
         layer = self._screen.draw(self._screen.project(cloth.vertices), cloth.faces, values)
         rim_light(layer, 0.35)
         return layer
+
+
+def _headgear(look: Look) -> list[Garment]:
+    locks = [*SIDEBURNS, *(LONG if look.long_hair else ()), *(FRINGE if look.cap else MOP)]
+    return [*([beanie()] if look.cap else []), hair(locks)]
 
 
 def _gum_shade(asset: HeadAsset) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vcam.media import FloatArray
 from vcam.render.head3d_paint import Tile
-from vcam.render.head3d_wear import SKULL_RADII, SKULL_Z, Garment, joined, sheet
+from vcam.render.head3d_wear import SKULL_RADII, SKULL_RISE, SKULL_TOP, SKULL_Z, Garment, joined, sheet
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,34 @@ class Lock:
     lift: float = 0.02  # how far it stands off the skull
 
 
+def _narrowing(height: FloatArray) -> FloatArray:
+    """How much narrower than its middle the skull is at a height."""
+    up = np.clip((height - SKULL_RISE) / (SKULL_TOP - SKULL_RISE), 0, 1)
+    return np.sqrt(np.clip(1 - up**2.2, 0.0, 1))
+
+
 def strand(lock: Lock) -> Garment:
     """The surface of one lock."""
 
     def skin(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         section = np.pi * (u * 1.5 - 0.25)
-        taper = np.sqrt(np.clip(1 - v**2.2, 0, 1)) * (0.65 + 0.35 * np.minimum(4 * v, 1))
+        taper = np.sqrt(np.clip(1 - v**2.2, 0, 1)) * (0.55 + 0.45 * np.minimum(4 * v, 1))
         turn = lock.turn + lock.bend * v**1.6
         across = np.cos(section) * lock.width * taper
-        out = lock.lift + (0.35 + np.sin(section)) * lock.thick * taper
-        around = turn + across / SKULL_RADII[0]
+        rise = np.sin(np.pi / 2 * np.minimum(v / 0.55, 1))
+        out = lock.lift * rise * (1 - v**3) + (0.35 + np.sin(section)) * lock.thick * taper
         y = lock.top - lock.length * v - 0.1 * np.abs(across) * v
-        x = (SKULL_RADII[0] + out) * np.sin(around)
-        return x, y, SKULL_Z + (SKULL_RADII[1] + out) * np.cos(around)
+        y = np.minimum(y, SKULL_TOP - 0.01)
+        small = _narrowing(y)
+        around = turn + across / (SKULL_RADII[0] * np.maximum(small, 0.35))
+        x = (SKULL_RADII[0] * small + out) * np.sin(around)
+        z = SKULL_Z + (SKULL_RADII[1] * small + out) * np.cos(around)
+        return x, y + (1 - small) ** 1.5 * out, z
 
     def sky(u: FloatArray, v: FloatArray) -> FloatArray:
         return (0.62 + 0.38 * np.sin(np.pi * np.clip(u, 0, 1))) * (0.7 + 0.3 * np.minimum(3 * v, 1))
 
-    return sheet(skin, 9, 10, Tile.HAIR, sky)
+    return sheet(skin, 9, 12, Tile.HAIR, sky)
 
 
 def mirrored(locks: Iterable[Lock]) -> list[Lock]:
@@ -58,6 +68,8 @@ def mirrored(locks: Iterable[Lock]) -> list[Lock]:
 
 
 FRINGE = (
+    Lock(-0.80, 0.56, 0.24, -0.10, 0.10, 0.04),
+    Lock(0.80, 0.56, 0.26, 0.10, 0.10, 0.04),
     Lock(-0.62, 0.56, 0.26, -0.16, 0.13, 0.05),
     Lock(-0.36, 0.57, 0.22, -0.10, 0.13, 0.06),
     Lock(0.62, 0.56, 0.30, 0.20, 0.14, 0.05),
@@ -65,17 +77,29 @@ FRINGE = (
     Lock(0.16, 0.58, 0.24, 0.36, 0.15, 0.07),
     Lock(-0.10, 0.58, 0.20, 0.34, 0.14, 0.08),
 )
-SIDEBURNS = mirrored(
-    [Lock(0.98, 0.5, 0.46, 0.10, 0.09, 0.03), Lock(1.16, 0.5, 0.55, 0.0, 0.12, 0.04)]
+SIDEBURNS = tuple(
+    mirrored([Lock(0.98, 0.5, 0.46, 0.10, 0.09, 0.03), Lock(1.16, 0.5, 0.55, 0.0, 0.12, 0.04)])
 )
-BOB = mirrored(
-    [
-        Lock(1.05, 0.5, 0.95, 0.05, 0.14, 0.10, 0.05),
-        Lock(1.30, 0.5, 1.20, -0.05, 0.22, 0.14, 0.08),
-        Lock(1.65, 0.5, 1.30, -0.05, 0.26, 0.16, 0.10),
-        Lock(2.05, 0.5, 1.30, -0.10, 0.30, 0.16, 0.05),
-        Lock(2.5, 0.5, 1.25, 0.0, 0.34, 0.16, 0.0),
-    ]
+LONG = tuple(
+    mirrored(
+        [
+            Lock(1.04, 0.50, 0.98, 0.08, 0.12, 0.08, 0.05),
+            Lock(1.28, 0.50, 1.26, -0.02, 0.21, 0.12, 0.10),
+            Lock(1.62, 0.50, 1.34, -0.06, 0.26, 0.14, 0.14),
+            Lock(2.05, 0.50, 1.36, -0.10, 0.30, 0.15, 0.10),
+            Lock(2.6, 0.50, 1.32, 0.0, 0.36, 0.15, 0.04),
+        ]
+    )
+)
+MOP = (
+    *(Lock(k * 0.48, 1.0, 0.74, 0.10 * np.sign(k), 0.27, 0.08, 0.05) for k in range(-5, 6)),
+    Lock(-0.98, 1.03, 0.72, 0.02, 0.20, 0.08, 0.06),
+    Lock(-0.66, 1.05, 0.64, -0.10, 0.22, 0.09, 0.07),
+    Lock(0.98, 1.03, 0.74, 0.06, 0.22, 0.08, 0.06),
+    Lock(0.66, 1.05, 0.70, 0.36, 0.24, 0.10, 0.08),
+    Lock(0.30, 1.06, 0.66, 0.58, 0.25, 0.11, 0.10),
+    Lock(-0.06, 1.06, 0.62, 0.62, 0.25, 0.11, 0.11),
+    Lock(-0.36, 1.06, 0.60, 0.42, 0.22, 0.10, 0.11),
 )
 
 

@@ -55,7 +55,8 @@ class Look:
     lips: Colour = (208, 116, 106)
     hair: Colour = (58, 38, 32)
     iris: Colour = (112, 74, 42)
-    cap: Colour = (236, 150, 60)
+    cap: Colour | None = (236, 150, 60)  # a beanie, or bare hair
+    long_hair: bool = False
     cloth: Colour = (62, 96, 128)
     cord: Colour = (238, 232, 222)
     wall: tuple[Colour, Colour] = ((214, 232, 230), (140, 178, 184))
@@ -65,16 +66,53 @@ class Look:
 LOOKS = {
     "sunny": Look(),
     "forest": Look(
-        skin=(150, 100, 74), blush=(176, 74, 60), lips=(150, 72, 70), hair=(30, 22, 22),
-        iris=(60, 40, 28), cap=(70, 120, 96), cloth=(214, 186, 128), cord=(90, 70, 60),
-        wall=((198, 212, 204), (140, 164, 158)),
+        skin=(158, 106, 78),
+        blush=(180, 78, 62),
+        lips=(160, 80, 76),
+        hair=(34, 26, 26),
+        iris=(84, 54, 36),
+        cap=(64, 128, 98),
+        cloth=(222, 186, 116),
+        cord=(250, 240, 222),
+        wall=((206, 220, 214), (132, 162, 156)),
     ),
     "berry": Look(
-        skin=(250, 212, 190), blush=(238, 132, 120), lips=(208, 92, 104), hair=(150, 76, 40),
-        iris=(72, 112, 92), cap=(132, 70, 110), cloth=(232, 226, 216), cord=(120, 70, 100),
-        wall=((216, 208, 222), (168, 160, 186)), freckles=True,
+        skin=(250, 212, 190),
+        blush=(238, 132, 120),
+        lips=(214, 104, 108),
+        hair=(152, 78, 42),
+        iris=(70, 122, 96),
+        cap=(140, 66, 112),
+        long_hair=True,
+        cloth=(238, 226, 208),
+        cord=(150, 84, 122),
+        wall=((232, 218, 234), (172, 156, 192)),
+        freckles=True,
     ),
-}  # fmt: skip
+    "river": Look(
+        skin=(226, 176, 140),
+        blush=(214, 112, 92),
+        lips=(196, 106, 96),
+        hair=(40, 32, 36),
+        iris=(94, 62, 40),
+        cap=None,
+        cloth=(196, 84, 72),
+        cord=(246, 236, 220),
+        wall=((240, 230, 210), (206, 184, 152)),
+    ),
+    "dune": Look(
+        skin=(198, 142, 106),
+        blush=(204, 98, 82),
+        lips=(182, 86, 84),
+        hair=(52, 34, 30),
+        iris=(96, 66, 40),
+        cap=None,
+        long_hair=True,
+        cloth=(70, 130, 126),
+        cord=(244, 224, 180),
+        wall=((248, 226, 206), (222, 170, 146)),
+    ),
+}
 
 
 def unroll(points: FloatArray) -> FloatArray:
@@ -166,7 +204,7 @@ def _stroke(points: FloatArray, widths: FloatArray, blur: float) -> FloatArray:
 
 def _lips(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
     border = unroll(asset.vertices[asset.lips[0]])
-    blend(canvas, filled(border, 3.5), look.lips)
+    blend(canvas, filled(border, 2.4), look.lips)
     lower = border[len(border) // 2]
     blend(canvas, spot(lower - [0, 14], (34, 9)), (255, 235, 225), 0.22)
 
@@ -233,7 +271,7 @@ def _knit(square: FloatArray, look: Look) -> None:
     y = (np.arange(height) / height)[:, None]
     stitch = 0.5 + 0.5 * np.cos(2 * np.pi * (14 * y + 0.5 * np.abs(2 * ((RIBS * x) % 1) - 1)[None]))
     shade = 0.66 + 0.40 * rib**0.6 - 0.04 * stitch * rib
-    square[:] = np.array(look.cap, np.float32) * shade[..., None]
+    square[:] = np.array(look.cap or look.hair, np.float32) * shade[..., None]
 
 
 def _strands(square: FloatArray, look: Look) -> None:

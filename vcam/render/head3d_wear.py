@@ -13,6 +13,7 @@ from vcam.render.head3d_paint import Tile
 
 SKULL_Z = -0.57  # the skull is taken for an upright elliptic cylinder around this line
 SKULL_RADII = (0.715, 0.835)  # to the side, to the front
+SKULL_RISE, SKULL_TOP = 0.30, 1.08  # where it begins to close, and where it is closed
 Surface = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray, FloatArray]]
 
 
@@ -82,7 +83,7 @@ def beanie() -> Garment:
     def cuff(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         turn = 2 * np.pi * u
         roll = np.maximum(np.sin(np.pi * np.clip(v * 1.10 - 0.05, 0, 1)), 0) ** 0.55
-        swell = 1.0 + 0.085 * roll
+        swell = 0.955 + 0.13 * roll
         x, z = wide * swell * np.sin(turn), deep * swell * np.cos(turn)
         return x, cap_edge(turn) + 0.30 * v, SKULL_Z + z
 
