@@ -82,7 +82,7 @@ def _swap_opencv() -> None:
     if "libGL" not in tried.stderr and "libgthread" not in tried.stderr:
         sys.exit(f"OpenCV does not load:\n{tried.stderr}")
     _pip("uninstall", *([] if shutil.which("uv") else ["-y"]), "opencv-python")
-    _pip("install", "opencv-python-headless>=5.0")
+    _pip("install", "--force-reinstall", "--no-deps", "opencv-python-headless>=5.0")
 
 
 def _check(*command: str) -> None:
