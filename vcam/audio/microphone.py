@@ -69,10 +69,17 @@ class Microphone:
         sounddevice = portaudio.portaudio()
         portaudio.choose(self._input.source)
         with contextlib.ExitStack() as opening:
-            stream = self._opened(sounddevice)
-            opening.callback(stream.close)
-            opening.enter_context(portaudio.streaming())
-            stream.start()
+            try:
+                with portaudio.muted():
+                    stream = self._opened(sounddevice)
+                opening.callback(stream.close)
+                opening.enter_context(portaudio.streaming())
+                stream.start()
+            except (sounddevice.PortAudioError, ValueError) as error:
+                raise DeviceError(
+                    f"the microphone {self.name} does not open ({error.args[0]}); stop the "
+                    "program that holds it, or name another one of: vcam devices"
+                ) from error
             self._stack = opening.pop_all()
 
     def close(self) -> None:
@@ -81,24 +88,21 @@ class Microphone:
 
     def _opened(self, sounddevice: Any) -> Any:
         """A stream at 48 kHz, or else at the device's own rate and resampled."""
-        own_rate = int(sounddevice.query_devices(self._input.device)["default_samplerate"])
-        refusals = []
-        for rate in (TICKS_PER_SECOND, own_rate):
-            try:
-                return sounddevice.InputStream(
-                    device=self._input.device,
-                    channels=1,
-                    samplerate=rate,
-                    blocksize=rate // 100,
-                    latency=LATENCY,
-                    dtype="float32",
-                    callback=self._listener(rate),
-                )
-            except sounddevice.PortAudioError as error:
-                refusals.append(str(error.args[0]))
-        raise DeviceError(
-            f"the microphone {self.name} does not open ({refusals[-1]}); "
-            "stop the program that holds it, or name another one: vcam devices"
+        try:
+            return self._at(sounddevice, TICKS_PER_SECOND)
+        except sounddevice.PortAudioError:
+            found = sounddevice.query_devices(self._input.device)
+            return self._at(sounddevice, int(found["default_samplerate"]))
+
+    def _at(self, sounddevice: Any, rate: int) -> Any:
+        return sounddevice.InputStream(
+            device=self._input.device,
+            channels=1,
+            samplerate=rate,
+            blocksize=rate // 100,
+            latency=LATENCY,
+            dtype="float32",
+            callback=self._listener(rate),
         )
 
     def _listener(self, rate: int) -> Callable[..., None]:

@@ -65,6 +65,22 @@ def streaming() -> Iterator[None]:
         _open_streams -= 1
 
 
+@contextlib.contextmanager
+def muted() -> Iterator[None]:
+    """Drop what C libraries write to standard error meanwhile.
+
+    Linux builds of PortAudio explain each refusal there, over the HUD; the exception says enough.
+    """
+    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)
+        os.close(nowhere)
+
+
 def inputs() -> list[Input]:
     """All microphones, the default one first; monitors of loudspeakers last."""
     if sys.platform == "linux" and (found := _server_inputs()):
@@ -128,11 +144,16 @@ def require_bridge() -> None:
 def _hardware_inputs(sounddevice: Any) -> list[Input]:
     default = sounddevice.default.device[0]
     found = [
-        (index != default, Input(device["name"], device["name"], index))
+        Input(device["name"], device["name"], index)
         for index, device in enumerate(sounddevice.query_devices())
-        if device["max_input_channels"] > 0
+        if device["max_input_channels"] > 0 and _is_real(device["name"])
     ]
-    return [each for _, each in sorted(found, key=lambda pair: pair[0])]
+    return sorted(found, key=lambda each: each.device != default)
+
+
+def _is_real(name: str) -> bool:
+    """Whether a device is one that a person would name: ALSA lists its converters as well."""
+    return sys.platform != "linux" or "(hw:" in name or name in ("default", PULSE, "pipewire")
 
 
 def _silence_alsa() -> None:
