@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from tests.fakes import HandClock
 from vcam.clock import MediaClock
@@ -34,7 +35,24 @@ def test_late_blocks_hardly_move_the_clock():
     clock = MediaClock(hand)
     true_zero = hand.time
     drive(clock, hand, 20.0, jitter=lambda: float(chance.exponential(0.008)))
-    assert -0.001 < clock.time_of(0) - true_zero < 0.006
+    assert -0.0001 < clock.time_of(0) - true_zero < 0.001
+
+
+def test_a_lasting_change_is_believed_after_a_second_and_passed_on_gently():
+    hand = HandClock()
+    clock = MediaClock(hand)
+    end = drive(clock, hand, 3.0)
+    zero = clock.time_of(0)
+    hand.time += 0.05  # samples were lost: from now on everything is 50 ms later
+    end = drive(clock, hand, 0.9, start=end)
+    assert clock.time_of(0) == pytest.approx(zero, abs=1e-6)
+    steps = []
+    for _ in range(100):
+        before = clock.time_of(0)
+        end = drive(clock, hand, 0.01, start=end)
+        steps.append(clock.time_of(0) - before)
+    assert clock.time_of(0) == pytest.approx(zero + 0.05, abs=1e-3)
+    assert max(steps) < 0.003
 
 
 def test_drift_of_200_ppm_is_followed():

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 
 from vcam.media import TICKS_PER_SECOND
 
-FOLLOW_EARLY = 0.1  # blocks never come before they were spoken, so an early one corrects at once
-FOLLOW_LATE = 0.001  # a late one is mostly scheduling; drift of sound card against CPU is slow
+WINDOW = 100  # blocks, a second of sound: a lasting change of latency is believed after so long
+FOLLOW = 0.05  # share of the remaining error that each block corrects: no step is passed on
 
 
 class MediaClock:
-    """Ticks of the microphone against monotonic seconds.
+    """Ticks of a sound card against monotonic seconds.
 
-    Blocks of sound arrive with one-sided jitter: some late, none early. The clock follows the
-    earliest arrivals quickly and the late ones slowly, which tracks the drift between the sound
-    card and the CPU without passing the jitter on to the picture.
+    Blocks of sound come with one-sided jitter: some late, none early. The earliest of the last
+    second tells when they really happen. That follows the drift between the sound card and the CPU,
+    and a lasting change after samples were lost, without passing the jitter on to the picture.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._zero: float | None = None  # monotonic time of tick 0
+        self._zeros: deque[float] = deque(maxlen=WINDOW)  # when tick 0 was, by each block
+        self._zero: float | None = None
 
     @property
     def running(self) -> bool:
@@ -30,14 +32,15 @@ class MediaClock:
 
     def heard(self, end: int) -> None:
         """Sound up to tick `end` has just arrived."""
-        zero = self._now() - end / TICKS_PER_SECOND
-        if self._zero is None:
-            self._zero = zero
-        error = zero - self._zero
-        self._zero += error * (FOLLOW_EARLY if error < 0 else FOLLOW_LATE)
+        self._zeros.append(self._now() - end / TICKS_PER_SECOND)
+        earliest = min(self._zeros)
+        if self._zero is None or len(self._zeros) < WINDOW:
+            self._zero = earliest
+        self._zero += FOLLOW * (earliest - self._zero)
 
     def restart(self, end: int) -> None:
         """Forget the past: `end` is now, as after a long stall."""
+        self._zeros.clear()
         self._zero = self._now() - end / TICKS_PER_SECOND
 
     def time_of(self, tick: float) -> float:

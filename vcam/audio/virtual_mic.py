@@ -11,13 +11,13 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from vcam.audio import portaudio
 from vcam.audio.delayed import DelayedVoice
 from vcam.audio.ring import RingBuffer
+from vcam.clock import MediaClock
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray, milliseconds
 
@@ -45,6 +45,7 @@ class VirtualMicrophone:
         self.name = SOURCE if device is None else device
         self.underflows = 0
         self._voice, self._target, self._device = DelayedVoice(ring), target, device
+        self._clock, self._played, self._latency = MediaClock(), 0, LATENCY
         self._stack = contextlib.ExitStack()
 
     @property
@@ -64,6 +65,7 @@ class VirtualMicrophone:
                 opening.enter_context(_made())
             sounddevice = portaudio.portaudio()
             stream = self._opened(sounddevice)
+            self._latency = float(stream.latency)
             opening.callback(stream.close)
             opening.enter_context(portaudio.streaming())
             stream.start()
@@ -87,10 +89,11 @@ class VirtualMicrophone:
         except (sounddevice.PortAudioError, ValueError) as error:
             raise DeviceError(f"the output {self.name} does not open: {error.args[0]}") from error
 
-    def _speak(self, block: FloatArray, frames: int, timing: Any, status: Any) -> None:
+    def _speak(self, block: FloatArray, frames: int, _time: Any, status: Any) -> None:
         self.underflows += bool(status.output_underflow)
-        leaves = time.monotonic() + max(0.0, timing.outputBufferDacTime - timing.currentTime)
-        tick = self._target(leaves)
+        self._clock.heard(self._played)  # the output asks for what it will play a latency later
+        tick = self._target(self._clock.time_of(self._played) + self._latency)
+        self._played += frames
         block[:, 0] = 0.0 if tick is None else self._voice.read(frames, tick)
 
 
