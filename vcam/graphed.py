@@ -60,7 +60,7 @@ class Graphed(Generic[Inputs, Output]):
                 run(*self._inputs)
         torch.cuda.current_stream().wait_stream(stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=stream):  # one stream, one set of workspaces
             self._output = run(*self._inputs)
         self._graph = graph
 

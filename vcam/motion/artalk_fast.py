@@ -113,10 +113,12 @@ class FastCodec:
     """The codec in float32: the past's codes, and codes to motion."""
 
     def __init__(self, net: ArtalkNet, place: Place) -> None:
-        self._codec = copy.deepcopy(net.basic_vae).to(place.device)
+        self._codec = copy.deepcopy(net.basic_vae)
         exact = Place(place.device, torch.float32, place.compile)
         self._encoder = codec_weights(self._codec.encoder.encoder_transformer, exact)
         self._decoder = codec_weights(self._codec.decoder.decoder_transformer, exact)
+        del self._codec.encoder.encoder_transformer, self._codec.decoder.decoder_transformer
+        self._codec.to(place.device)
         self._heads = net.config.codec_heads
         self._layer = exact.compiled(codec_layer)
         self.pool, self.spread = self._codec.pool, self._codec.spread

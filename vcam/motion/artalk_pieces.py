@@ -147,8 +147,8 @@ class Place:
     compile: bool
 
     def put(self, tensor: Tensor) -> Tensor:
-        """A contiguous copy there."""
-        return tensor.detach().to(self.device, self.dtype).contiguous()
+        """A contiguous copy there, rounded before it travels: the device never holds it twice."""
+        return tensor.detach().to(self.dtype, copy=True).contiguous().to(self.device)
 
     def affine(self, module: nn.Module) -> Affine:
         """Weight and bias of a linear map or a norm."""

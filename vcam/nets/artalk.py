@@ -41,6 +41,7 @@ ENDS = tuple(sum(LEVELS[: level + 1]) for level in range(len(LEVELS)))  # 1, 6, 
 
 _STRIDES = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))  # kernel, stride
 _LONGEST_STYLE = 600
+_STYLE_HEADS = 4
 _GUIDANCE = 1.1  # away from the null style
 _MAX_LOG_SCALE = math.log(100)
 
@@ -465,20 +466,41 @@ class PositionTable(nn.Module):
         self.register_buffer("pe", table)
 
 
+class StyleLayer(nn.Module):
+    """A post-norm transformer layer, written out: PyTorch's own takes a shortcut on CUDA whose
+    GELU is the approximate one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(STYLE, _STYLE_HEADS, batch_first=True)
+        self.linear1, self.linear2 = nn.Linear(STYLE, 4 * STYLE), nn.Linear(4 * STYLE, STYLE)
+        self.norm1, self.norm2 = nn.LayerNorm(STYLE), nn.LayerNorm(STYLE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        attention = self.self_attn
+        packed = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+        q, k, v = (_split_heads(part, _STYLE_HEADS) for part in packed.chunk(3, dim=-1))
+        attended = attention.out_proj(_join_heads(F.scaled_dot_product_attention(q, k, v)))
+        x = self.norm1(x + attended)
+        mixed: Tensor = self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
+        return mixed
+
+
 class StyleTransformer(nn.Module):
-    """Projected frames through four post-norm layers, [B, T, 106] -> [B, T, 128]."""
+    """Projected frames through four layers, [B, T, 106] -> [B, T, 128]."""
 
     def __init__(self) -> None:
         super().__init__()
         self.motion_proj = nn.Linear(MOTION, STYLE)
-        layer = nn.TransformerEncoderLayer(
-            STYLE, 4, 4 * STYLE, dropout=0.0, activation="gelu", batch_first=True
-        )
-        self.transformer = nn.TransformerEncoder(layer, 4, enable_nested_tensor=False)
+        self.transformer = nn.ModuleDict({"layers": nn.ModuleList(StyleLayer() for _ in range(4))})
 
     def forward(self, motion: Tensor, position: Tensor) -> Tensor:
-        styled: Tensor = self.transformer(self.motion_proj(motion) + position)
-        return styled
+        x: Tensor = self.motion_proj(motion) + position
+        layers = self.transformer["layers"]
+        assert isinstance(layers, nn.ModuleList)
+        for layer in layers:
+            x = layer(x)
+        return x
 
 
 class StyleEncoder(nn.Module):
