@@ -68,7 +68,7 @@ class Head3dRenderer:
         points[:, 1] += np.float32(breath)
         pixels = self._screen.project(points)
         face = self._screen.draw(pixels, self._faces, values)
-        rim_light(face, 0.5)
+        rim_light(face, 0.42)
         tuck(face, self._clothes)
         picture = self._wall.copy()
         lay(picture, self._clothes)

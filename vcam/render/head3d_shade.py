@@ -15,11 +15,11 @@ HEIGHT = 3.3  # units of the scene that the picture is high
 CENTRE_Y = -0.12  # the scene's height at the picture's middle
 KEY = np.array([-0.50, 0.55, 0.67], np.float32)
 FILL = np.array([0.85, 0.10, 0.35], np.float32)
-RIM = (120, 150, 200)  # the colour of the light from behind
+RIM = (96, 140, 205)  # the colour of the light from behind
 RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
 FAR = 100.0
 SOFT = 0.02  # units of distance over which one thing goes behind another
-ACROSS, DOWN = 2.0, 1.5  # samples a pixel
+SAMPLES = 1.5  # a pixel, in each direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class Canvas:
         planes = [plane[:count].reshape(height, width) for plane in self._planes]
         cv2.split(values, planes)
         albedo = self._albedo[: 3 * count].reshape(height, width, 3)
-        cv2.remap(atlas, planes[0], planes[1], cv2.INTER_NEAREST, dst=albedo)
+        cv2.remap(atlas, planes[0], planes[1], cv2.INTER_LINEAR, dst=albedo)
         return albedo, planes[2]
 
 
@@ -109,17 +109,28 @@ class Screen:
 
     def draw(self, pixels: FloatArray, faces: IntArray, values: FloatArray) -> Layer:
         """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1)."""
-        # Even corners keep the samples at the same places of each pixel from frame to frame.
-        low = (np.clip(pixels[:, :2].min(0) - 1, 0, self.size - 2) // 2 * 2).astype(int)
-        high = (np.clip(pixels[:, :2].max(0) + 3, low + 2, self.size) // 2 * 2).astype(int)
-        (left, top), (width, height) = low.tolist(), (high - low).tolist()
-        drawn, depth = self._canvas.cleared(round(ACROSS * width), round(DOWN * height))
+        left, top, width, height = self._window(pixels)
+        drawn, depth = self._canvas.cleared(round(SAMPLES * width), round(SAMPLES * height))
         self._rasterise(pixels, (left, top, width, height), faces, values, drawn, depth)
         albedo, lit = self._canvas.looked_up(drawn, self._atlas)
         cover = cv2.compare(depth, 0.9 * FAR, cv2.CMP_LT)
         albedo, cover, lit = (cv2.resize(full, (width, height)) for full in (albedo, cover, lit))
         near = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
         return Layer(self._tint(albedo, lit, cover), cover, near, left, top)
+
+    def _window(self, pixels: FloatArray) -> tuple[int, int, int, int]:
+        """Left, top, width and height of what projected points may cover.
+
+        All even, which keeps the samples at the same places of each pixel from frame to frame.
+        """
+        edges = []
+        for axis in (0, 1):
+            line = np.ascontiguousarray(pixels[:, axis])
+            low = int(np.clip(line.min() - 1, 0, self.size - 2)) // 2 * 2
+            high = int(np.clip(line.max() + 3, low + 2, self.size)) // 2 * 2
+            edges.append((low, high - low))
+        (left, width), (top, height) = edges
+        return left, top, width, height
 
     def _rasterise(
         self,
@@ -132,8 +143,7 @@ class Screen:
     ) -> None:
         left, top, width, height = window
         view = np.empty_like(pixels)  # undo the division that the rasteriser will do
-        squeeze = drawn.shape[1] / width * 2 / drawn.shape[0]
-        view[:, 0] = (pixels[:, 0] - (left + width / 2)) * squeeze * pixels[:, 2]
+        view[:, 0] = (pixels[:, 0] - (left + width / 2)) * (2 / height) * pixels[:, 2]
         view[:, 1] = ((top + height / 2) - pixels[:, 1]) * (2 / height) * pixels[:, 2]
         view[:, 2] = -pixels[:, 2]
         cv2.triangleRasterize(
