@@ -1,0 +1,100 @@
+"""What goes wrong outside vcam is answered with one line that says what to do, and exit code 1."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import SoundServer, write_wav
+from tests.fakes import tone
+from vcam.camera.open import list_cameras
+
+ROOT = Path(__file__).parents[1]
+VOICE = ROOT / "vcam" / "assets" / "hello.wav"
+
+
+def answer(*arguments: str | Path, code: int = 1, **environment: str) -> str:
+    """The one line that `vcam ARGUMENTS` says on standard error before it gives up."""
+    command = [sys.executable, "-m", "vcam", *map(str, arguments)]
+    ran = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, cwd=ROOT,
+        env=os.environ | environment,
+    )  # fmt: skip
+    assert ran.returncode == code, ran.stderr
+    lines = [line for line in ran.stderr.splitlines() if not line.startswith("engine ")]
+    assert len(lines) == 1, ran.stderr
+    assert lines[0].startswith("vcam: ")
+    return lines[0]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder of sound files that cannot be used."""
+    (tmp_path / "empty.wav").touch()
+    (tmp_path / "text.wav").write_text("not a sound\n" * 100)
+    whole = write_wav(tmp_path / "whole.wav", tone(1.0)).read_bytes()
+    (tmp_path / "half.wav").write_bytes(whole[: len(whole) // 2])
+    write_wav(tmp_path / "nothing.wav", np.zeros(0, np.float32))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("empty.wav", "is empty; record it again"),
+        ("text.wav", "cannot read"),
+        ("half.wav", "is cut short"),
+        ("nothing.wav", "not one sample"),
+        ("missing.wav", "there is no sound file"),
+    ],
+)
+def test_a_sound_file_that_cannot_be_used(files: Path, name: str, said: str) -> None:
+    film = files / "out.mp4"
+    assert said in answer("render", files / name, "-o", film)
+    assert said in answer("run", "--wav", files / name, "--camera", "none", "--no-hud")
+    assert not [path for path in files.iterdir() if "mp4" in path.name]
+
+
+def test_a_film_that_cannot_be_written(files: Path) -> None:
+    nowhere = files / "nowhere" / "film.mp4"
+    assert "make room or name another place" in answer("render", VOICE, "-o", nowhere)
+    assert "must be called something.mp4" in answer("render", VOICE, "-o", files / "film.avi")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit on file sizes is POSIX's")
+def test_a_full_disk_leaves_no_film(files: Path) -> None:
+    limited = 'ulimit -f 40; trap "" XFSZ; exec "$0" "$@"'  # blocks of 512 or 1024 bytes
+    command = [sys.executable, "-m", "vcam", "render", str(VOICE), "-o", str(files / "film.mp4")]
+    ran = subprocess.run(
+        ["sh", "-c", limited, *command],
+        capture_output=True, text=True, timeout=60, cwd=ROOT, env=os.environ,
+    )  # fmt: skip
+    assert ran.returncode == 1, ran.stderr
+    assert "make room" in ran.stderr.splitlines()[-1]
+    assert not [path for path in files.iterdir() if "mp4" in path.name]
+
+
+def test_cameras_that_are_not_there() -> None:
+    speak = ("run", "--wav", VOICE, "--no-hud", "--camera")
+    assert "modprobe v4l2loopback" in answer(*speak, "/dev/video77") or sys.platform != "linux"
+    assert "no camera is called" in answer(*speak, "Webcam")
+    if not any(found.trouble is None for found in list_cameras()):
+        answer(*speak, "auto")
+
+
+def test_a_microphone_that_is_not_there(sound_server: SoundServer) -> None:
+    unknown = answer("run", "--mic", "nobody", "--camera", "none", "--no-hud")
+    assert f"no microphone is called nobody; there are: {sound_server.microphone}" in unknown
+
+
+def test_no_microphone_at_all(tmp_path: Path) -> None:
+    server = {"PULSE_SERVER": f"unix:{tmp_path}/none", "XDG_RUNTIME_DIR": str(tmp_path)}
+    if Path("/proc/asound/cards").exists() and "[" in Path("/proc/asound/cards").read_text():
+        pytest.skip("there is a sound card here")
+    said = answer("run", "--camera", "none", "--no-hud", **server)
+    assert "--wav FILE" in said or "apt install libportaudio2" in said
