@@ -12,7 +12,7 @@ LEVELS = [
     {"errors", "arkit"},
     {"media"},
     {"arrays"},
-    {"stages", "config", "stats", "tickcode", "checkpoint", "graphed", "flame"},
+    {"stages", "config", "stats", "tickcode", "checkpoint", "graphed", "flame", "litert"},
     {"nets"},
     {"clock", "playout"},
     {"audio", "camera", "landmarks"},
