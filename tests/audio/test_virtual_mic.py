@@ -75,8 +75,8 @@ def test_the_voice_arrives_as_late_as_it_should(
     said, heard = np.array(rim.clicks()), np.array(meeting.clicks())
     assert len(heard) >= 6
     late = np.array([(when - said)[when > said].min() for when in heard[1:]])
-    assert np.median(late) == pytest.approx(0.1, abs=0.04)
-    assert np.percentile(np.abs(late - np.median(late)), 90) < 0.015
+    early, typical, late = np.percentile(late, (5, 50, 95))
+    assert 0.1 - 0.04 < early < typical < late < 0.1 + 0.06  # the window of EBU R37
 
 
 def test_leftovers_of_a_killed_run_are_removed(sound_server: SoundServer) -> None:
