@@ -7,9 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vcam.media import FloatArray
-from vcam.render.head3d_paint import Tile
-from vcam.render.head3d_wear import SKULL_RADII, SKULL_RISE, SKULL_TOP, SKULL_Z, Garment, joined, sheet
+from vcam.render.head3d_tiles import Floats, Tile
+from vcam.render.head3d_wear import (
+    SKULL_RADII,
+    SKULL_RISE,
+    SKULL_TOP,
+    SKULL_Z,
+    Garment,
+    joined,
+    sheet,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +35,16 @@ class Lock:
     lift: float = 0.02  # how far it stands off the skull
 
 
-def _narrowing(height: FloatArray) -> FloatArray:
+def _narrowing(height: Floats) -> Floats:
     """How much narrower than its middle the skull is at a height."""
     up = np.clip((height - SKULL_RISE) / (SKULL_TOP - SKULL_RISE), 0, 1)
-    return np.sqrt(np.clip(1 - up**2.2, 0.0, 1))
+    return np.asarray(np.sqrt(np.clip(1 - up**2.2, 0.0, 1)))
 
 
 def strand(lock: Lock) -> Garment:
     """The surface of one lock."""
 
-    def skin(u: FloatArray, v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def skin(u: Floats, v: Floats) -> tuple[Floats, Floats, Floats]:
         section = np.pi * (u * 1.5 - 0.25)
         taper = np.sqrt(np.clip(1 - v**2.2, 0, 1)) * (0.55 + 0.45 * np.minimum(4 * v, 1))
         turn = lock.turn + lock.bend * v**1.6
@@ -52,8 +59,9 @@ def strand(lock: Lock) -> Garment:
         z = SKULL_Z + (SKULL_RADII[1] * small + out) * np.cos(around)
         return x, y + (1 - small) ** 1.5 * out, z
 
-    def sky(u: FloatArray, v: FloatArray) -> FloatArray:
-        return (0.62 + 0.38 * np.sin(np.pi * np.clip(u, 0, 1))) * (0.7 + 0.3 * np.minimum(3 * v, 1))
+    def sky(u: Floats, v: Floats) -> Floats:
+        across = 0.62 + 0.38 * np.sin(np.pi * np.clip(u, 0, 1))
+        return np.asarray(across * (0.7 + 0.3 * np.minimum(3 * v, 1)))
 
     return sheet(skin, 9, 12, Tile.HAIR, sky)
 

@@ -1,144 +1,41 @@
-"""Painting the embedded avatar: looks, and the one picture that all its surfaces are cut from."""
+"""Painting the embedded avatar: the one picture that all its surfaces are cut from."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from enum import Enum
 
 import cv2
 import numpy as np
 
 from vcam.media import FloatArray, Image
-from vcam.render.head3d_mesh import EYE_REACH, HeadAsset
+from vcam.render.head3d_eyes import EYE_REACH
+from vcam.render.head3d_look import Colour, Look
+from vcam.render.head3d_mesh import HeadAsset
+from vcam.render.head3d_tiles import FACE, TALL, TOP, UNDER, WIDE, Floats, Tile, unroll
 
-Colour = tuple[int, int, int]  # RGB, 0..255
-FACE = 1024  # the face fills a square of this many pixels at the top of the atlas
-UNDER = 512  # rows of the atlas below the face
-AXIS_Z = -0.55  # the face is unrolled from a cylinder around this line
-WIDE = 2.0  # radians to each side
-TOP, TALL = 0.85, 2.6
 RIBS = 34  # of the knitted cap
 
 
-class Tile(Enum):
-    """Rectangles under the face in the atlas: left, top, width, height in pixels."""
-
-    EYE = (0, 0, 256, 256)
-    KNIT = (256, 0, 768, 256)
-    CLOTH = (0, 256, 256, 256)
-    HAIR = (256, 256, 256, 256)
-    CORD = (512, 256, 64, 64)
-    TEETH = (576, 256, 64, 64)
-    TONGUE = (640, 256, 64, 64)
-    CAVITY = (704, 256, 64, 64)
-    GLINT = (768, 256, 64, 64)
-    LASH = (832, 256, 64, 64)
-
-    def place(self, u: FloatArray, v: FloatArray) -> FloatArray:
-        """Atlas pixels [n, 2] of places 0..1 in the rectangle, a little inside of its edge."""
-        left, top, width, height = self.value
-        x, y = left + 4 + u * (width - 8), FACE + top + 4 + v * (height - 8)
-        return np.stack([x, y], 1).astype(np.float32)
-
-    def cut(self, canvas: FloatArray) -> FloatArray:
-        """The rectangle itself, a view."""
-        left, top, width, height = self.value
-        return canvas[FACE + top : FACE + top + height, left : left + width]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """Who the avatar is: colours, RGB 0..255."""
-
-    skin: Colour = (236, 188, 160)
-    blush: Colour = (226, 120, 104)
-    lips: Colour = (208, 116, 106)
-    hair: Colour = (58, 38, 32)
-    iris: Colour = (112, 74, 42)
-    cap: Colour | None = (236, 150, 60)  # a beanie, or bare hair
-    long_hair: bool = False
-    cloth: Colour = (62, 96, 128)
-    cord: Colour = (238, 232, 222)
-    wall: tuple[Colour, Colour] = ((214, 232, 230), (140, 178, 184))
-    freckles: bool = False
-
-
-LOOKS = {
-    "sunny": Look(),
-    "forest": Look(
-        skin=(158, 106, 78),
-        blush=(180, 78, 62),
-        lips=(160, 80, 76),
-        hair=(34, 26, 26),
-        iris=(84, 54, 36),
-        cap=(64, 128, 98),
-        cloth=(222, 186, 116),
-        cord=(250, 240, 222),
-        wall=((206, 220, 214), (132, 162, 156)),
-    ),
-    "berry": Look(
-        skin=(250, 212, 190),
-        blush=(238, 132, 120),
-        lips=(214, 104, 108),
-        hair=(152, 78, 42),
-        iris=(70, 122, 96),
-        cap=(140, 66, 112),
-        long_hair=True,
-        cloth=(238, 226, 208),
-        cord=(150, 84, 122),
-        wall=((232, 218, 234), (172, 156, 192)),
-        freckles=True,
-    ),
-    "river": Look(
-        skin=(226, 176, 140),
-        blush=(214, 112, 92),
-        lips=(196, 106, 96),
-        hair=(40, 32, 36),
-        iris=(94, 62, 40),
-        cap=None,
-        cloth=(196, 84, 72),
-        cord=(246, 236, 220),
-        wall=((240, 230, 210), (206, 184, 152)),
-    ),
-    "dune": Look(
-        skin=(198, 142, 106),
-        blush=(204, 98, 82),
-        lips=(182, 86, 84),
-        hair=(52, 34, 30),
-        iris=(96, 66, 40),
-        cap=None,
-        long_hair=True,
-        cloth=(70, 130, 126),
-        cord=(244, 224, 180),
-        wall=((248, 226, 206), (222, 170, 146)),
-    ),
-}
-
-
-def unroll(points: FloatArray) -> FloatArray:
-    """Atlas pixels [n, 2] of points of the neutral face [n, 3]."""
-    turn = np.arctan2(points[:, 0], points[:, 2] - AXIS_Z)
-    u, v = 0.5 + turn / (2 * WIDE), (TOP - points[:, 1]) / TALL
-    return (np.stack([u, v], 1).clip(0, 1) * (FACE - 1)).astype(np.float32)
-
-
-def blend(canvas: FloatArray, mask: FloatArray, colour: Colour, strength: float = 1.0) -> None:
+def blend(canvas: FloatArray, mask: Floats, colour: Colour, strength: float = 1.0) -> None:
     """Lay a colour over a canvas [h, w, 3] where a mask [h, w] says."""
     canvas += (np.array(colour, np.float32) - canvas) * (mask * strength)[..., None]
 
 
-def filled(points: FloatArray, blur: float) -> FloatArray:
-    """A mask of the face square with a polygon [n, 2] filled, its edge softened by `blur` pixels."""
+def filled(points: Floats, blur: float) -> FloatArray:
+    """A mask of the face square: a polygon [n, 2] filled, its edge `blur` pixels soft."""
     mask = np.zeros((FACE, FACE), np.uint8)
     cv2.fillPoly(mask, [np.rint(points * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(mask, (0, 0), blur).astype(np.float32) / 255
+    return soft(mask, blur)
 
 
-def spot(centre: FloatArray, radii: tuple[float, float]) -> FloatArray:
+def soft(mask: Image, blur: float) -> FloatArray:
+    """A mask 0..255 as 0..1, its edges `blur` pixels soft."""
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), np.float32) / np.float32(255)
+
+
+def spot(centre: Floats, radii: tuple[float, float]) -> FloatArray:
     """A soft round mask of the face square around a pixel."""
     y, x = np.ogrid[0:FACE, 0:FACE]
     gap = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2
-    return np.exp(-gap).astype(np.float32)
+    return np.asarray(np.exp(-gap), np.float32)
 
 
 def atlas(look: Look, asset: HeadAsset) -> Image:
@@ -165,7 +62,7 @@ def atlas(look: Look, asset: HeadAsset) -> Image:
 
 
 def _at(*point: float) -> FloatArray:
-    return unroll(np.array([point], np.float32))[0]
+    return np.asarray(unroll(np.array([point], np.float32))[0])
 
 
 def _face(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
@@ -190,11 +87,10 @@ def _freckles(canvas: FloatArray, look: Look) -> None:
         cv2.circle(
             mask, (int(centre[0]), int(centre[1])), int(16 * max(size, 1)), 255, -1, cv2.LINE_AA, 4
         )
-    dark = tuple(int(part * 0.7) for part in look.skin)
-    blend(canvas, cv2.GaussianBlur(mask, (0, 0), 0.8).astype(np.float32) / 255, dark, 0.5)
+    blend(canvas, soft(mask, 0.8), _dark(look.skin, 0.7), 0.5)
 
 
-def _stroke(points: FloatArray, widths: FloatArray, blur: float) -> FloatArray:
+def _stroke(points: Floats, widths: Floats, blur: float) -> FloatArray:
     """A mask of the face square with a brush drawn along points [n, 2], of widths [n] pixels."""
     way = np.gradient(points, axis=0)
     way /= np.linalg.norm(way, axis=1, keepdims=True) + 1e-6
@@ -230,8 +126,7 @@ def _lids(canvas: FloatArray, look: Look, asset: HeadAsset) -> None:
         points = unroll(asset.vertices[rim])
         mask = np.zeros((FACE, FACE), np.uint8)
         cv2.polylines(mask, [np.rint(points * 16).astype(np.int32)], True, 255, 4, cv2.LINE_AA, 4)
-        soft = cv2.GaussianBlur(mask, (0, 0), 1.5).astype(np.float32) / 255
-        blend(canvas, soft, _dark(look.skin, 0.45), 0.55)
+        blend(canvas, soft(mask, 1.5), _dark(look.skin, 0.45), 0.55)
 
 
 def _scalp(canvas: FloatArray, look: Look) -> None:
@@ -251,7 +146,7 @@ def _eye(square: FloatArray, look: Look) -> None:
     soft = 2.2 / size * EYE_REACH
 
     def disc(reach: float, blur: float = soft) -> FloatArray:
-        return np.clip((reach - radius) / blur + 0.5, 0, 1).astype(np.float32)
+        return np.asarray(np.clip((reach - radius) / blur + 0.5, 0, 1), np.float32)
 
     square[:] = (252, 250, 247)
     iris = np.array(look.iris, np.float32)

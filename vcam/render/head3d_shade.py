@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-import cv2
+import cv2 as opencv
 import numpy as np
 
 from vcam.media import FloatArray, Image
-from vcam.render.head3d_mesh import IntArray
+from vcam.render.head3d_eyes import IntArray
 
+cv2: Any = opencv  # its stubs know neither shapes nor precision
 DISTANCE = 9.0  # from the camera to the eyes
 HEIGHT = 3.3  # units of the scene that the picture is high
 CENTRE_Y = -0.12  # the scene's height at the picture's middle
@@ -32,6 +34,15 @@ class Layer:
     left: int
     top: int
 
+    def raised(self, pixels: float) -> Layer:
+        """The same, moved up by a part of a pixel or more; its bottom row is stretched."""
+        shift = np.array([[1, 0, 0], [0, 1, -pixels]], np.float32)
+        colours, cover, depth = (
+            cv2.warpAffine(part, shift, part.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+            for part in (self.colours, self.cover, self.depth)
+        )
+        return Layer(colours, cover, depth, self.left, self.top)
+
 
 def ramp() -> Image:
     """Light 0..255 to a colour to multiply by [256, 1, 3]: warm in the shade, white at the top."""
@@ -49,11 +60,9 @@ def light(normals: FloatArray, sky: FloatArray) -> FloatArray:
     key = normals @ (KEY / np.linalg.norm(KEY))
     fill = normals @ (FILL / np.linalg.norm(FILL))
     soft = np.clip(0.62 * key + 0.38, 0, 1)
-    half = np.clip(key, 0, 1)
-    half **= 8
-    return (0.12 + 0.62 * soft + 0.10 * np.clip(fill, 0, 1)) * (
-        0.30 + 0.70 * sky
-    ) + 0.10 * half * sky
+    half = np.clip(key, 0, 1) ** 8  # a broad sheen
+    diffuse = 0.12 + 0.62 * soft + 0.10 * np.clip(fill, 0, 1)
+    return np.asarray(diffuse * (0.30 + 0.70 * sky) + 0.10 * half * sky, np.float32)
 
 
 class Canvas:
@@ -75,7 +84,7 @@ class Canvas:
         return values, depth
 
     def looked_up(self, values: FloatArray, atlas: Image) -> tuple[Image, FloatArray]:
-        """What values (atlas x, y; light) mean: colours [height, width, 3], light [height, width]."""
+        """Colours [height, width, 3], light [height, width] of values (atlas x, y; light)."""
         height, width = values.shape[:2]
         count = width * height
         planes = [plane[:count].reshape(height, width) for plane in self._planes]
@@ -106,6 +115,10 @@ class Screen:
         out[:, 1] = (CENTRE_Y - points[:, 1]) / away * self._scale + self.size / 2
         out[:, 2] = away
         return out
+
+    def pixels(self, length: float) -> float:
+        """A length at the eyes' distance in pixels."""
+        return length / HEIGHT * self.size
 
     def draw(self, pixels: FloatArray, faces: IntArray, values: FloatArray) -> Layer:
         """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1)."""
