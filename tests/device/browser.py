@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import os
 import queue
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -60,12 +62,12 @@ def report(timeout: float = 180.0) -> dict[str, Any]:
         pytest.skip("no chromium here; sudo apt install chromium")
     with (
         page() as (address, reports),
-        tempfile.TemporaryDirectory() as profile,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         tempfile.TemporaryFile("w+") as log,
     ):
         browser = subprocess.Popen(
             [*POLITELY, chromium, *OPTIONS.split(), f"--user-data-dir={profile}", address],
-            stdout=log, stderr=log,
+            stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         try:
             return reports.get(timeout=timeout)
@@ -73,5 +75,5 @@ def report(timeout: float = 180.0) -> dict[str, Any]:
             log.seek(0)
             pytest.fail("no word from the browser; its last ones:\n" + log.read()[-2000:])
         finally:
-            browser.kill()
+            os.killpg(browser.pid, signal.SIGKILL)  # with all its children
             browser.wait()

@@ -48,9 +48,9 @@ def test_what_is_sent_is_seen(device: str) -> None:
     )
     assert len(seen) == 120
     assert (steps >= 0).all()
-    assert (steps == 1).mean() > 0.9
+    assert (steps == 1).mean() > 0.8
     assert before - 20 <= numbers[0] <= numbers[-1] <= after
-    assert 0.8 * FPS < rate < 1.1 * FPS  # loose: the test machine may be slow
+    assert 0.5 * FPS < rate < 1.1 * FPS  # loose: the test machine may be slow
     assert max(colour_error(each.pixels) for each in seen) <= 8
 
 
