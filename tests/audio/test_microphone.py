@@ -156,6 +156,7 @@ def test_a_source_of_the_server_is_found_by_name(sound_server: SoundServer, name
     assert listener.enough.wait(20)
     source.close()
     assert os.environ["PULSE_SOURCE"] == sound_server.microphone
+    assert 0 < source.latency < 0.1
 
 
 def test_microphones_are_listed_with_their_kind(sound_server: SoundServer) -> None:

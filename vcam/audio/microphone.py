@@ -61,6 +61,7 @@ class Microphone:
         self._input = _find(name, portaudio.inputs())
         self.name = self._input.title
         self.overflows = 0
+        self.latency = 0.0  # seconds from the air to `hear`, as PortAudio tells once it listens
         self._hear = hear
         self._stack = contextlib.ExitStack()
 
@@ -75,6 +76,7 @@ class Microphone:
                 opening.callback(stream.close)
                 opening.enter_context(portaudio.streaming())
                 stream.start()
+                self.latency = float(stream.latency)
             except (sounddevice.PortAudioError, ValueError) as error:
                 raise DeviceError(
                     f"the microphone {self.name} does not open ({error.args[0]}); stop the "

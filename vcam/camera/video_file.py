@@ -7,6 +7,7 @@ time stamps: lips and voice are in sync by construction, whenever either of them
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ class VideoFile:
         self.name = str(path)
         self.format = f"{width}x{height} H.264 at {fps} fps, AAC"
         self.written: Path | None = None  # the finished film, once there is one
-        self._part = path.with_name(f".{path.name}.part")
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
         self._lock = threading.Lock()
         self._waiting: deque[AudioChunk] = deque()
         self._zero: int | None = None  # tick of the film's beginning
