@@ -45,16 +45,17 @@ class PresentationDelay:
 
     The target is a high quantile of how late frames have arrived, plus a margin. The delay moves
     towards it so slowly that neither eye nor ear notices (2 % while rising, 0.5 % while falling),
-    except in the first second, when nobody has seen anything yet.
+    except in the first second, when nobody has seen anything yet. The first target is a lower
+    quantile: it rises soon enough if that was too bold, and a single hiccup would stay for long.
     """
 
-    QUANTILE = 99.0
+    QUANTILE, FIRST_QUANTILE = 99.0, 80.0
     MARGIN = TICKS_PER_SECOND * 6 // 1000
     SMALLEST, LARGEST = TICKS_PER_SECOND // 50, TICKS_PER_SECOND * 6
     RISE, FALL = 0.02, 0.005  # ticks of delay per tick of time
     SKIPPED = 15  # first frames, which a starting engine makes while it catches up
     LEARNED = 30  # further frames before the first target is trusted
-    MEMORY = 900  # frames that the quantile looks back on: 30 s at 30 fps
+    MEMORY = 300  # frames that the quantile looks back on: 10 s at 30 fps
 
     def __init__(self, ticks: int) -> None:
         self.ticks = ticks
@@ -78,15 +79,15 @@ class PresentationDelay:
             return
         self._lateness.append(lateness)
         if len(self._lateness) == self.LEARNED:
-            self.ticks = self._target()
+            self.ticks = self._target(self.FIRST_QUANTILE)
 
     def advance(self, elapsed: int) -> int:
         """Move towards the target over `elapsed` ticks; return the delay."""
         if self.settled:
-            gap = self._target() - self.ticks
+            gap = self._target(self.QUANTILE) - self.ticks
             self.ticks += int(np.clip(gap, -self.FALL * elapsed, self.RISE * elapsed))
         return self.ticks
 
-    def _target(self) -> int:
-        lateness = float(np.percentile(np.asarray(self._lateness), self.QUANTILE))
+    def _target(self, quantile: float) -> int:
+        lateness = float(np.percentile(np.asarray(self._lateness), quantile))
         return int(np.clip(lateness + self.MARGIN, self.SMALLEST, self.LARGEST))

@@ -13,8 +13,9 @@ from tests.fakes import MachineStalls, chunks, tone
 from tests.test_session import Player, TimedCamera
 from vcam.engine import Finished
 from vcam.errors import EngineError
-from vcam.link.child import ChildLink
+from vcam.link.child import SILENT_LOOKS, ChildLink
 from vcam.link.memory import SLOTS, SharedMemory
+from vcam.media import TICKS_PER_SECOND
 from vcam.profile import Profile
 from vcam.session import Session
 
@@ -67,6 +68,17 @@ def test_a_killed_engine_is_started_again(link):
     assert link.status().restarts == 1
 
 
+def test_an_engine_that_hangs_is_killed_and_started_again(link):
+    await_live(link)
+    os.kill(link.pid, signal.SIGSTOP)
+    for _ in range(SILENT_LOOKS + 2):
+        link.receive(-1, 0.0)
+        link.mend()
+    assert link.status().state == "restarting"
+    assert "hung" in link.status().note
+    await_live(link)
+
+
 def test_an_engine_that_can_never_start_ends_the_run_with_its_reason():
     session = Session(ChildLink(Profile(look="no such look"), 30, SIZE), TimedCamera(), 30)
     with pytest.raises(EngineError, match="unknown look no such look; known are"):
@@ -94,22 +106,29 @@ def test_a_picture_that_was_written_over_is_refused():
 
 
 def test_kill_9_costs_frames_but_never_the_camera():
-    """The bar: no camera gap over 100 ms, a living frame within 3 s."""
-    camera, link = TimedCamera(), ChildLink(PROFILE, 30, SIZE)
+    """The bar: no camera gap over 100 ms, a living frame within 3 s.
+
+    A busy machine starts nothing in 3 s: there the first start of the same run is the measure.
+    """
+    began, camera, link = time.monotonic(), TimedCamera(), ChildLink(PROFILE, 30, SIZE)
     session = Session(link, camera, 30)
-    killed: list[float] = []
+    killed: list[tuple[float, int]] = []
 
     def kill_once(now):
         if not killed and now.fresh > 30:
+            killed.append((time.monotonic(), camera.frames[-1].at))
             os.kill(link.pid, signal.SIGKILL)
-            killed.append(time.monotonic())
+        elif killed and camera.frames[-1].at > killed[0][1] + TICKS_PER_SECOND // 2:
+            session.stop()
 
     with MachineStalls() as machine:
-        last = session.run(Player(tone(9.0), session.hear), watch=kill_once)
-    assert killed
+        last = session.run(Player(tone(60.0), session.hear), watch=kill_once)
     assert last.engine.restarts == 1
     assert camera.longest_gap < 0.1 + machine.longest
-    after = [n for n, sent in enumerate(camera.times) if sent > killed[0] + 0.2]
-    frozen = camera.frames[after[0]].at
-    living = next(n for n in after if camera.frames[n].at > frozen)
-    assert camera.times[living] - killed[0] < 3.0
+    ((at, frozen),) = killed
+    living = next(
+        sent
+        for sent, frame in zip(camera.times, camera.frames, strict=True)
+        if sent > at + 0.2 and frame.at > frozen + TICKS_PER_SECOND // 4
+    )
+    assert living - at < max(3.0, 1.5 * (camera.times[0] - began))
