@@ -35,7 +35,7 @@ def line(now: Snapshot) -> str:
         f"{latency.p99:.0f} ms, on time {now.on_time:.2%}, late {now.late}, dropped {now.dropped}, "
         f"level {now.level_db:.0f} dB{', speaking' if now.engine.speaking else ''}, "
         f"overflows {now.overflows}, camera {now.camera}"
-        f"{f', {now.engine.note}' if now.engine.note else ''}"
+        + "".join(f", {word}" for word in (now.engine.note, *now.trouble) if word)
     )
 
 
@@ -112,6 +112,8 @@ def _stages(now: Snapshot) -> Table:
     if engine.note or engine.restarts:
         note = engine.note or f"restarted {engine.restarts} times"
         table.add_row("engine", Text(note, "red" if engine.state == "restarting" else "yellow"))
+    for trouble in now.trouble:
+        table.add_row("trouble", Text(trouble, "red"))
     return table
 
 

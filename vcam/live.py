@@ -16,13 +16,17 @@ import numpy as np
 from vcam import profile, tickcode
 from vcam.audio import portaudio
 from vcam.audio.microphone import Microphone, WavFile
+from vcam.audio.portaudio import default_source
+from vcam.audio.steady import Occasionally, SteadySource
 from vcam.audio.virtual_mic import VirtualMicrophone
-from vcam.camera.open import open_camera
+from vcam.camera.open import FILM, open_camera
+from vcam.camera.steady import SteadyCamera
 from vcam.config import RunConfig
 from vcam.errors import DeviceError
 from vcam.link.child import ChildLink
 from vcam.media import Frame, Image, frame_ticks
-from vcam.session import Session, Source
+from vcam.session import Session
+from vcam.stages import Camera
 from vcam.stats import Snapshot
 
 SWITCH = 0.001  # seconds a thread may keep the interpreter, so that drawing never delays a frame
@@ -35,17 +39,42 @@ def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None
     """
     sys.setswitchinterval(SWITCH)
     chosen = profile.load(config.profile)
-    size = (config.size, config.size)
     with ExitStack() as closing:
-        camera = open_camera(config.camera, size, config.fps)
+        camera = _camera(config)
         closing.callback(camera.close)
         link = ChildLink(chosen, config.fps, config.size)
         closing.callback(link.close)
         portrait = placeholder(chosen.portrait, config.size)
         session = Session(link, camera, config.fps, portrait, config.profile, _stamp(config.fps))
         source, voice = _source(config, session), _voice(config, session)
+
+        def told(now: Snapshot) -> None:
+            watch(replace(now, trouble=_troubles(source, camera)))
+
         with _signals(session.stop):
-            return session.run(source, config.seconds, watch, voice)
+            return session.run(source, config.seconds, told, voice, [source.mend])
+
+
+def _camera(config: RunConfig) -> Camera:
+    """The camera; one that is a device comes back by itself when it was taken away."""
+    size = (config.size, config.size)
+    if config.camera == "none" or config.camera.lower().endswith(FILM):
+        return open_camera(config.camera, size, config.fps)
+    return SteadyCamera(lambda: open_camera(config.camera, size, config.fps))
+
+
+def _source(config: RunConfig, session: Session) -> SteadySource:
+    wav, name = config.wav, config.microphone
+    if wav is not None:
+        return SteadySource(lambda hear: WavFile(wav, hear), session.hear)
+    wanted = Occasionally(default_source) if name is None else str
+    return SteadySource(lambda hear: Microphone(name, hear), session.hear, wanted)
+
+
+def _troubles(source: SteadySource, camera: Camera) -> tuple[str, ...]:
+    """What is wrong with the devices now."""
+    seen = camera.trouble if isinstance(camera, SteadyCamera) else ""
+    return tuple(trouble for trouble in (source.trouble, seen) if trouble)
 
 
 def placeholder(path: Path | None, size: int) -> Image | None:
@@ -55,12 +84,6 @@ def placeholder(path: Path | None, size: int) -> Image | None:
         return None
     picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _source(config: RunConfig, session: Session) -> Source:
-    if config.wav is not None:
-        return WavFile(config.wav, session.hear)
-    return Microphone(config.microphone, session.hear)
 
 
 def _voice(config: RunConfig, session: Session) -> VirtualMicrophone | None:

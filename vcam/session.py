@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from vcam.audio.ring import RingBuffer
+from vcam.audio.steady import Source
 from vcam.clock import MediaClock
 from vcam.engine import Finished, memory_mib
 from vcam.errors import EngineError, VcamError
@@ -30,22 +31,6 @@ TURN = 0.05  # seconds between two looks of the caller's thread
 STALL = TICKS_PER_SECOND // 4  # this long without sound, and silence takes its place
 LAG = TICKS_PER_SECOND // 10  # how far behind now the replacing silence stays
 FIRST_DELAY = TICKS_PER_SECOND // 5  # until a better one is learned
-
-
-class Source(Protocol):
-    """Where sound comes from: a microphone, a file or silence."""
-
-    name: str
-    overflows: int
-    finished: bool  # a file that has been played to its end
-
-    def start(self) -> None:
-        """Begin to deliver blocks."""
-        ...
-
-    def close(self) -> None:
-        """Stop, and let go of the device."""
-        ...
 
 
 class Voice(Protocol):
@@ -128,8 +113,12 @@ class Session:
         seconds: float | None = None,
         watch: Callable[[Snapshot], None] = lambda now: None,
         voice: Voice | None = None,
+        chores: Sequence[Callable[[], None]] = (),
     ) -> Snapshot:
-        """Live until `stop`, the end of the source, or `seconds` after the start."""
+        """Live until `stop`, the end of the source, or `seconds` after the start.
+
+        `watch` and the `chores` are called 20 times a second on the caller's thread.
+        """
         shower = threading.Thread(target=self._show_frames, name="vcam-camera", daemon=True)
         self._source, self._voice = source, voice
         with ExitStack() as closing:
@@ -144,6 +133,8 @@ class Session:
             while not self._stop.wait(TURN) and not self._is_over(seconds):
                 self._mend_engine()
                 self._fill_silence()
+                for chore in chores:
+                    chore()
                 watch(self.snapshot())
             return self.snapshot()
 

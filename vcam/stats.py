@@ -107,6 +107,7 @@ class Snapshot:
     memory_mib: float = 0.0
     profile: str = ""
     engine: EngineStatus = EngineStatus()
+    trouble: tuple[str, ...] = ()  # what is wrong with the devices now, for people
     preview: Any = None  # [height, width, 3] uint8 RGB, small; None when nobody looks
 
     @property

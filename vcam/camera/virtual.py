@@ -64,7 +64,10 @@ class VirtualCamera:
             raise DeviceError(f"the camera {self.name} is closed")
         pixels = np.ascontiguousarray(frame.array())
         assert pixels.shape == self._shape, (pixels.shape, self._shape)
-        self._sender.send(pixels)
+        try:
+            self._sender.send(pixels)
+        except (RuntimeError, OSError) as error:
+            raise DeviceError(f"the camera {self.name} fails: {error}") from error
 
     def close(self) -> None:
         """Let go of the device, so that the next sender finds it free."""

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+
+from tests.fakes import HandClock
+from vcam.audio.steady import PAUSE, QUIET, SteadySource
+from vcam.errors import DeviceError
+
+BLOCK = np.zeros(480, np.float32)
+
+
+class Box:
+    """A machine with one microphone socket."""
+
+    def __init__(self) -> None:
+        self.clock, self.plugged, self.default = HandClock(), True, "built-in"
+        self.opened: list[FakeMicrophone] = []
+        self.heard = 0
+
+    def open(self, hear):
+        if not self.plugged:
+            raise DeviceError("there is no microphone")
+        self.opened.append(FakeMicrophone(self.default, hear))
+        return self.opened[-1]
+
+    def hear(self, samples) -> None:
+        self.heard += 1
+
+    def live(self, source, seconds) -> None:
+        """Time passes; whatever is open and plugged in delivers."""
+        for _ in range(int(seconds * 20)):
+            self.clock.time += 0.05
+            if self.plugged and self.opened[-1].running:
+                self.opened[-1].hear(BLOCK)
+            source.mend()
+
+
+class FakeMicrophone:
+    finished = False
+
+    def __init__(self, name, hear) -> None:
+        self.name, self.hear, self.running, self.overflows = name, hear, False, 2
+
+    def start(self) -> None:
+        self.running = True
+
+    def close(self) -> None:
+        self.running = False
+
+
+@pytest.fixture
+def box():
+    return Box()
+
+
+def steady(box) -> SteadySource:
+    source = SteadySource(box.open, box.hear, lambda: box.default, box.clock)
+    source.start()
+    return source
+
+
+def test_a_healthy_microphone_is_left_alone(box):
+    source = steady(box)
+    box.live(source, 10)
+    assert (len(box.opened), source.reopened, source.trouble) == (1, 0, "")
+    assert box.heard == 200
+
+
+def test_unplugged_twenty_times_it_comes_back_every_time(box):
+    source = steady(box)
+    for number in range(20):
+        box.plugged = False
+        box.live(source, 3)
+        assert source.trouble == "there is no microphone"
+        box.plugged = True
+        box.live(source, 1.5)
+        assert source.trouble == ""
+        assert source.reopened == number + 1
+    assert sum(each.running for each in box.opened) == 1
+    assert source.overflows == 2 * len(box.opened)
+
+
+def test_attempts_are_not_rushed(box):
+    source = steady(box)
+    box.plugged = False
+    attempts = []
+    opening = box.open
+    source._open = lambda hear: attempts.append(box.clock.time) or opening(hear)
+    box.live(source, 5)
+    assert np.diff(attempts).min() >= PAUSE
+    assert attempts[0] - 1000 >= QUIET
+
+
+def test_another_default_is_followed(box):
+    source = steady(box)
+    box.live(source, 1)
+    box.default = "headset"
+    box.live(source, 1)
+    assert source.name == "headset"
+    assert [each.running for each in box.opened] == [False, True]
+
+
+def test_a_microphone_that_is_not_there_at_first_is_an_error(box):
+    box.plugged = False
+    with pytest.raises(DeviceError, match="no microphone"):
+        steady(box)
+
+
+def test_a_file_that_has_ended_stays_ended(box):
+    source = steady(box)
+    box.opened[-1].finished = True
+    box.opened[-1].running = False
+    box.live(source, 5)
+    assert source.finished
+    assert len(box.opened) == 1
