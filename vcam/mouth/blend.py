@@ -53,8 +53,9 @@ def face_masks(points: Tensor, cheeks: Tensor, side: int) -> Masks:
     corners = torch.stack([_wide(points, cheeks), _tight(points), _lips(points)])
     raster = side // 2
     distance = inside_distance(corners, raster)
-    feather = distance.new_tensor([WIDE_FEATHER, TIGHT_FEATHER, LIP_FEATHER])
-    masks = smoothstep(distance / feather[:, None, None]) * _border(raster, distance)
+    feathers = (WIDE_FEATHER, TIGHT_FEATHER, LIP_FEATHER)
+    ramps = [d / feather for d, feather in zip(distance, feathers, strict=True)]
+    masks = smoothstep(torch.stack(ramps)) * _border(raster, distance)
     wide, tight, lips = F.interpolate(masks[None], size=(side, side), mode="bilinear")[0]
     return Masks(wide, tight, lips)
 
@@ -85,11 +86,10 @@ def _tight(points: Tensor) -> Tensor:
     lips = points[48:55]
     middle = points[48:60].mean(dim=0)
     rise = 0.6 * (points[33, 1] - points[51, 1]).clamp(max=0.0)
-    raised = (lips - middle) * lips.new_tensor([1.35, 1.0]) + middle
+    raised = _widened(lips, middle, 1.35)
     raised = torch.cat([raised[:1], raised[1:-1] + _down(rise), raised[-1:]])
     chin = _lowered(points[5:12]).flip(0)
-    inward = lips.new_tensor([0.9, 1.0])
-    chin = (chin - points[8]) * inward + points[8]
+    chin = _widened(chin, points[8], 0.9)
     return _closed(torch.cat([raised, chin]))
 
 
@@ -105,6 +105,12 @@ def _lowered(jaw: Tensor) -> Tensor:
     chin = jaw[:, 1].max()
     share = smoothstep((jaw[:, 1] - 0.5) / (chin - 0.5).clamp(min=1e-3))
     return jaw + torch.stack([torch.zeros_like(share), share * (1.0 - chin)], dim=1)
+
+
+def _widened(points: Tensor, middle: Tensor, factor: float) -> Tensor:
+    """points [n, 2] spread sideways about the middle [2]."""
+    x = (points[:, 0] - middle[0]) * factor + middle[0]
+    return torch.stack([x, points[:, 1]], dim=1)
 
 
 def _down(offset: Tensor) -> Tensor:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
 
 WARM_UP = 3  # calls before capture: convolutions choose their kernels, compilers compile
+
+
+def _chosen_kernels() -> AbstractContextManager[None]:
+    """cuDNN, with the fastest kernel of each convolution found by trying."""
+    cudnn = torch.backends.cudnn
+    return cudnn.flags(  # type: ignore[no-any-return, no-untyped-call]  # torch gives it no types
+        enabled=True, benchmark=True, deterministic=False, allow_tf32=cudnn.allow_tf32
+    )
 
 
 def graphed(
@@ -23,12 +32,12 @@ def graphed(
     inputs = tuple(example.clone() for example in examples)
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch gives it no types
     side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side), torch.backends.cudnn.flags(benchmark=True):
+    with torch.cuda.stream(side), _chosen_kernels():
         for _ in range(WARM_UP):
             function(*inputs)
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph), torch.backends.cudnn.flags(benchmark=True):
+    with torch.cuda.graph(graph), _chosen_kernels():
         outputs = function(*inputs)
 
     def replay(*arguments: Tensor) -> tuple[Tensor, ...]:
