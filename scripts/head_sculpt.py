@@ -14,12 +14,12 @@ SOCKET_UV = (0.00, 0.17, 0.53, 0.65)  # MakeHuman's texture island of the eye so
 class Origin:
     """The head's own coordinates: origin between the eyes, and where MakeHuman's eyes were."""
 
-    origin: Floats  # [3]
+    place: Floats  # [3] in the whole body's coordinates
     eye: Floats  # [3] centre of the left eyeball, relative to the origin
 
 
 def stylise(points: Floats, frame: Origin) -> Floats:
-    """Shorten the lower face a little and enlarge the eyes; points [n, 3] relative to the origin."""
+    """Shorten the lower face a little and enlarge the eyes; points [n, 3] relative to it."""
     bent = points.copy()
     low = bent[:, 1] < -0.12
     bent[low, 1] = -0.12 + 0.95 * (bent[low, 1] + 0.12)
@@ -67,20 +67,26 @@ def lid_edge(body: Body, head: Floats) -> Ints:
     return edge[np.argsort(np.arctan2(head[edge, 1] - centre[1], head[edge, 0] - centre[0]))]
 
 
-def meet_lids(head: Floats, closed: Floats, rim: Ints) -> Floats:
+def meet_lids(head: Floats, moved: Floats, rim: Ints) -> Floats:
     """Stretch a left blink downwards until the upper lid's edge lies on the lower one's.
 
-    Both [n, 3]; the stretch at a vertex is that of the edge above its own x.
+    Displacements [n, 3] in and out; the stretch at a vertex is that of the edge above its own x.
     """
-    moved = closed - head
+    closed = head + moved
     upper = rim[moved[rim, 1] < -0.03]
     lower = rim[(moved[rim, 1] >= -0.03) & (head[rim, 1] < -0.03)]
     upper, lower = (ids[np.argsort(head[ids, 0])] for ids in (upper, lower))
     floor = np.interp(closed[upper, 0], closed[lower, 0], closed[lower, 1]) + 0.006
     wanted = np.clip((floor - head[upper, 1]) / moved[upper, 1], 0.9, 1.6)
-    fixed = closed.copy()
-    fixed[:, 1] += moved[:, 1] * (np.interp(head[:, 0], head[upper, 0], wanted) - 1)
-    return fixed
+    stretched = moved.copy()
+    stretched[:, 1] *= np.interp(head[:, 0], head[upper, 0], wanted)
+    return stretched
+
+
+def nearness(head: Floats, ids: Ints, reach: float) -> Floats:
+    """How near each vertex is to some of them [n]: 1 on them, fading over `reach`."""
+    gap = np.sqrt(((head[:, None] - head[ids][None]) ** 2).sum(2).min(1))
+    return np.exp(-((gap / reach) ** 2))
 
 
 def mirror_of(head: Floats) -> Ints:
@@ -125,7 +131,7 @@ def smoothed(moved: Floats, faces: Ints, keep: Floats, rounds: int) -> Floats:
 
 
 def mouth_rings(polygons: list[Polygon], head: Floats, middles: tuple[int, ...]) -> Ints:
-    """Rings around the mouth [k, 38], each from the middle of the upper lip to the avatar's left."""
+    """Rings around the mouth [k, 38], each from the upper lip's middle to the avatar's left."""
     beside: dict[int, set[int]] = {}
     for polygon in polygons:
         ids = [vertex for vertex, _ in polygon]
@@ -170,3 +176,18 @@ def purse(
     still[gap > 0.46] = 1
     still[rings] = 1
     return smoothed(moved, faces, still, 150)
+
+
+def move_brow(head: Floats, name: str) -> Floats:
+    """Displacements [n, 3] that carry a painted brow as a whole, on top of what the pack's do."""
+    side = -1.0 if name.endswith("Right") else 1.0
+    x = head[:, 0] * side
+    row = np.exp(-(((head[:, 1] - 0.30) / 0.13) ** 2)) * (head[:, 2] > -0.4)
+    if name == "browInnerUp":
+        column, lift, inward = np.exp(-((head[:, 0] / 0.27) ** 4)), 0.040, 0.0
+    elif name.startswith("browOuterUp"):
+        column, lift, inward = np.exp(-(((x - 0.45) / 0.22) ** 4)), 0.040, 0.0
+    else:
+        column, lift, inward = np.exp(-(((x - 0.28) / 0.28) ** 4)), -0.042, 0.020
+    amount = row * column
+    return np.stack([-side * inward * amount, lift * amount, 0 * amount], 1)

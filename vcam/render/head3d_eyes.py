@@ -12,7 +12,7 @@ from vcam.render.head3d_tiles import Tile
 IntArray = NDArray[np.int32]
 RINGS, SPOKES = 9, 28
 EYE_REACH = 1.6  # radians from the pupil to the edge of the modelled part of an eyeball
-GAZE = 0.42  # radians that an eye turns at full weight
+GAZE_UP, GAZE_SIDE = 0.30, 0.42  # radians that an eye turns at full weight
 GLINTS = ((-0.20, 0.26, 0.15), (0.20, -0.20, 0.065))  # x, y, size in eyeball radii
 GLINT_REACH = 1.012  # eyeball radii
 GLINT_FOLLOWS = 0.35  # share of the eye's turn
@@ -110,7 +110,8 @@ class Eye:
     def points(self, face: FloatArray, weights: FloatArray) -> FloatArray:
         """Its points [count, 3], for a posed face [n, 3] and weights [52]."""
         up, down, inward, out = weights[self._look]
-        gaze = GAZE * np.array([down - up, self._outward * (out - inward), 0], np.float32)
+        side = self._outward * (out - inward)
+        gaze = np.array([GAZE_UP * (down - up), GAZE_SIDE * side, 0], np.float32)
         ball = self._ball @ rotation(gaze).T
         glint = self._glints @ rotation(GLINT_FOLLOWS * gaze).T
         round_parts = np.concatenate([ball, glint]) * self._radii + self._centre

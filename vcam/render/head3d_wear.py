@@ -111,7 +111,7 @@ def hoodie() -> Garment:
 
     def body(u: Floats, v: Floats) -> tuple[Floats, Floats, Floats]:
         turn = -2 * np.pi * u
-        wide = 0.42 + 1.02 * _smooth(v * 1.35) ** 0.8 + 0.16 * v
+        wide = 0.42 + 1.02 * _smooth(v * 1.75) ** 0.72 + 0.22 * v
         deep = 0.38 + 0.30 * _smooth(v * 1.4)
         x = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.85
         return wide * x, -1.24 - 1.42 * v**0.95, -0.62 + deep * np.cos(turn)
