@@ -58,11 +58,11 @@ def _save(path: Path, said: list[Utterance]) -> None:
 
 
 def utterances(folder: Path, voice: Voice) -> list[Utterance]:
-    """What `voice` said."""
+    """What `voice` said, its phone times mended."""
     with np.load(folder / f"{voice.key}.npz") as file:
         sounds = np.split(file["sound"], np.cumsum(file["lengths"])[:-1])
         cuts = np.cumsum(file["counts"])[:-1]
-        names, ends = np.split(file["phones"], cuts), np.split(file["ends"], cuts)
+        names, ends = np.split(file["phones"], cuts), np.split(file["ends"] + voice.lag, cuts)
     return [
         Utterance(sound, list(zip(name.tolist(), end.tolist(), strict=True)))
         for sound, name, end in zip(sounds, names, ends, strict=True)

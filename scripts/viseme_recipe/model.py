@@ -13,14 +13,14 @@ from torch.nn import functional as F
 
 from vcam.arkit import INDEX
 from vcam.audio.mel import BANDS, SOFTEST
-from vcam.motion.viseme_net import KERNELS
+from vcam.motion.viseme_net import DILATIONS, FIRST_TAPS, TAPS
 from vcam.motion.viseme_table import TABLE, VISEMES
 from viseme_recipe.labels import soften
 from viseme_recipe.voices import VOICES
 
 LOOK_AHEAD = 3  # frames of 10 ms
-CHANNELS, UNITS = 160, 256
-CROP, BATCH = 320, 48  # frames, crops
+CHANNELS = 160
+CROP, BATCH = 300, 24  # frames, crops
 SHARES = {"flite": 0.36, "festival": 0.40, "espeak": 0.24}  # of the crops
 LIPS = [INDEX[name] for name in ("jawOpen", "mouthPucker", "mouthFunnel", "mouthRollLower")]
 
@@ -32,34 +32,25 @@ class Net(nn.Module):
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("scale", scale)
-        self.conv0 = nn.Conv1d(BANDS, CHANNELS, KERNELS[0])
-        self.conv1 = nn.Conv1d(CHANNELS, CHANNELS, KERNELS[1])
-        self.gru = nn.GRU(CHANNELS, UNITS, batch_first=True)
-        self.out = nn.Linear(UNITS, len(VISEMES) + 1)
-        self.drop = nn.Dropout(0.15)
+        self.convs = nn.ModuleList([nn.Conv1d(BANDS, CHANNELS, FIRST_TAPS)])
+        self.convs += [nn.Conv1d(CHANNELS, CHANNELS, TAPS, dilation=step) for step in DILATIONS]
+        self.out = nn.Linear(CHANNELS, len(VISEMES) + 1)
+        self.drop = nn.Dropout(0.1)
 
     def forward(self, features: Tensor) -> Tensor:
         x = ((features - self.mean) * self.scale).transpose(1, 2)
-        x = F.relu(self.conv0(F.pad(x, (KERNELS[0] - 1, 0))))
-        x = F.relu(self.conv1(F.pad(self.drop(x), (KERNELS[1] - 1, 0))))
-        x, _ = self.gru(self.drop(x.transpose(1, 2)))
-        return self.out(self.drop(x))
+        x = F.relu(self.convs[0](F.pad(x, (FIRST_TAPS - 1, 0))))
+        for conv, dilation in zip(self.convs[1:], DILATIONS, strict=True):
+            x = x + F.relu(conv(F.pad(self.drop(x), ((TAPS - 1) * dilation, 0))))
+        return self.out(self.drop(x).transpose(1, 2))
 
     def export(self, path: Path) -> None:
-        """Write what `VisemeNet` reads: float16, convolutions as [out, frames * in]."""
-
-        def flat(conv: nn.Conv1d) -> Tensor:
-            return conv.weight.permute(0, 2, 1).flatten(1)
-
-        gru = self.gru
-        arrays = {
-            "mean": self.mean, "scale": self.scale,
-            "conv0": flat(self.conv0), "bias0": self.conv0.bias,
-            "conv1": flat(self.conv1), "bias1": self.conv1.bias,
-            "gru_in": gru.weight_ih_l0, "gru_in_bias": gru.bias_ih_l0,
-            "gru_back": gru.weight_hh_l0, "gru_back_bias": gru.bias_hh_l0,
-            "out": self.out.weight, "out_bias": self.out.bias,
-        }  # fmt: skip
+        """Write what `VisemeNet` reads: float16, convolutions as [out, taps * in]."""
+        arrays = {"mean": self.mean, "scale": self.scale}
+        for layer, conv in enumerate(self.convs):
+            arrays[f"conv{layer}"] = conv.weight.permute(0, 2, 1).flatten(1)
+            arrays[f"bias{layer}"] = conv.bias
+        arrays |= {"out": self.out.weight, "out_bias": self.out.bias}
         half = {name: array.detach().numpy().astype(np.float16) for name, array in arrays.items()}
         path.parent.mkdir(exist_ok=True)
         np.savez_compressed(path, look_ahead=np.int32(LOOK_AHEAD), **half)
@@ -100,9 +91,12 @@ class Streams:
 
     def _crop(self, rng, mel, soft, voiced):
         at = int(rng.integers(LOOK_AHEAD, len(mel) - CROP))
-        heard = mel[at : at + CROP].astype(np.float32) @ warp(rng.normal(1, 0.035))
+        heard = mel[at : at + CROP].astype(np.float32) @ warp(rng.normal(1, 0.055))
         tilt = np.linspace(-1, 1, BANDS, dtype=np.float32) * rng.normal(0, 0.12)
         heard = np.maximum(heard + tilt + rng.normal(0, 0.15), SOFTEST)
+        if rng.random() < 0.4:  # a few bands are lost (SpecAugment, Park et al. 2019)
+            lost = int(rng.integers(0, BANDS - 6))
+            heard[:, lost : lost + int(rng.integers(2, 7))] = SOFTEST
         said = slice(at - LOOK_AHEAD, at - LOOK_AHEAD + CROP)
         return heard.astype(np.float32), soft[said], voiced[said]
 
@@ -137,17 +131,17 @@ def train(folders: list[Path], checkpoint: Path, steps: int, until: float) -> bo
         net.load_state_dict(saved["net"])
         optimiser.load_state_dict(saved["optimiser"])
         done = saved["done"]
-    weight = streams.frequencies().clamp_min(1e-3) ** -0.6
+    weight = streams.frequencies().clamp_min(1e-3) ** -0.8
     weight = weight / weight.mean()
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
-        lambda step: min(1.0, step / 100) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))),
+        lambda step: min(1.0, step / 200) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1))),
     )
     schedule.last_epoch = done
     rng, seen, begin = np.random.default_rng(done), 0.0, done
     while done < steps and time.monotonic() < until:
         features, soft, voiced = streams.batch(rng)
-        loss = loss_of(net(features)[:, 10:], soft[:, 10:], voiced[:, 10:], weight)
+        loss = loss_of(net(features)[:, 30:], soft[:, 30:], voiced[:, 30:], weight)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)

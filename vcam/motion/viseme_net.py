@@ -1,12 +1,14 @@
 """The small streaming network that hears visemes: NumPy only, one 10 ms frame at a time.
 
-Two causal convolutions, one gated recurrent unit (Cho et al. 2014), one linear layer. It is our
-own; `scripts/train_visemes` trains it and writes the weights. Its answer is about the sound
-`look_ahead` frames back, so that it has heard what follows.
+Causal dilated convolutions with residual connections (after van den Oord et al., "WaveNet", 2016,
+without its gates), 0.66 s of past in view. It is our own; `scripts/train_visemes` trains it and
+writes the weights. Its answer is about the sound `look_ahead` frames back, so that it has heard
+what follows.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -19,10 +21,8 @@ from vcam.media import FloatArray
 from vcam.motion.viseme_table import VISEMES
 
 WEIGHTS = Path(__file__).parents[1] / "assets" / "visemes.npz"
-KERNELS = (5, 3)  # frames that each convolution sees
-
-_NAMES = ("mean", "scale", "conv0", "bias0", "conv1", "bias1", "gru_in", "gru_in_bias",
-          "gru_back", "gru_back_bias", "out", "out_bias")  # fmt: skip
+FIRST_TAPS, TAPS = 5, 3  # frames that the first convolution sees, and each later one
+DILATIONS = (1, 2, 4, 8, 16)  # frames between the taps of the later ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,31 +33,37 @@ class Heard:
     voicing: float  # 0 a whisper or silence, 1 the voice is on
 
 
-@dataclass
-class _NetState:
-    """The frames that the convolutions still see, and the recurrent memory."""
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """The network: each convolution is a matrix [channels, taps * inputs], oldest tap first."""
 
-    inputs: FloatArray  # [5, BANDS], oldest first
-    middle: FloatArray  # [3, channels]
-    hidden: FloatArray  # [units]
+    look_ahead: int  # frames
+    mean: FloatArray  # [BANDS]
+    scale: FloatArray  # [BANDS]
+    matrices: list[FloatArray]  # the first convolution, then one for each of DILATIONS
+    biases: list[FloatArray]
+    out: FloatArray  # [16, channels]: 15 visemes and voicing
+    out_bias: FloatArray
 
 
-def _sigmoid(x: FloatArray) -> FloatArray:
-    bounded: FloatArray = np.reciprocal(1 + np.exp(-np.clip(x, -30, 30)))
-    return bounded
-
-
-def _load(path: Path) -> dict[str, FloatArray]:
-    """The arrays of a weights file as float32."""
+def _load(path: Path) -> _Weights:
+    layers = range(1 + len(DILATIONS))
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name].astype(np.float32) for name in _NAMES}
-            arrays["look_ahead"] = file["look_ahead"]
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name: file[name].astype(np.float32) for name in file.files}
+            return _Weights(
+                int(arrays["look_ahead"]),
+                arrays["mean"],
+                arrays["scale"],
+                [arrays[f"conv{layer}"] for layer in layers],
+                [arrays[f"bias{layer}"] for layer in layers],
+                arrays["out"],
+                arrays["out_bias"],
+            )
     except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise WeightsError(
             f"{path} is missing or damaged; reinstall vcam or run scripts/train_visemes"
         ) from error
-    return arrays
 
 
 class VisemeNet:
@@ -65,41 +71,37 @@ class VisemeNet:
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self._w = w = _load(weights)
-        self.look_ahead = int(w["look_ahead"])  # frames
-        assert w["conv0"].shape[1] == KERNELS[0] * BANDS, w["conv0"].shape
-        assert w["out"].shape[0] == len(VISEMES) + 1, w["out"].shape
+        self.look_ahead = w.look_ahead
+        assert w.matrices[0].shape[1] == FIRST_TAPS * BANDS, w.matrices[0].shape
+        assert w.out.shape[0] == len(VISEMES) + 1, w.out.shape
         self.reset()
 
     def reset(self) -> None:
         """Forget everything heard."""
-        channels, units = len(self._w["bias0"]), self._w["out"].shape[1]
-        self._state = _NetState(
-            np.zeros((KERNELS[0], BANDS), np.float32),
-            np.zeros((KERNELS[1], channels), np.float32),
-            np.zeros(units, np.float32),
-        )
+        channels = self._w.out.shape[1]
+        sizes = [(FIRST_TAPS, BANDS)]
+        sizes += [((TAPS - 1) * dilation + 1, channels) for dilation in DILATIONS]
+        # What each convolution still sees, [frames, inputs], oldest first.
+        self._state = [np.zeros(size, np.float32) for size in sizes]
 
     def step(self, features: FloatArray) -> Heard:
         """features [BANDS] of the newest frame -> what was said `look_ahead` frames before."""
         assert features.shape == (BANDS,), features.shape
-        w, state = self._w, self._state
-        state.inputs = np.vstack([state.inputs[1:], (features - w["mean"]) * w["scale"]])
-        first = np.maximum(w["conv0"] @ state.inputs.ravel() + w["bias0"], 0)
-        state.middle = np.vstack([state.middle[1:], first])
-        second = np.maximum(w["conv1"] @ state.middle.ravel() + w["bias1"], 0)
-        state.hidden = self._remember(second)
-        logits = w["out"] @ state.hidden + w["out_bias"]
+        w = self._w
+        x = self._layer(0, (features - w.mean) * w.scale, 1)
+        for layer, dilation in enumerate(DILATIONS, start=1):
+            x = x + self._layer(layer, x, dilation)
+        logits = w.out @ x + w.out_bias
         shares = np.exp(logits[:-1] - logits[:-1].max())
-        return Heard(shares / shares.sum(), float(_sigmoid(logits[-1:])[0]))
+        return Heard(shares / shares.sum(), 1 / (1 + math.exp(-float(logits[-1]))))
 
-    def _remember(self, x: FloatArray) -> FloatArray:
-        """The gated recurrent unit: gates in the order reset, update, new."""
-        w, hidden = self._w, self._state.hidden
-        units = len(hidden)
-        ahead = w["gru_in"] @ x + w["gru_in_bias"]
-        back = w["gru_back"] @ hidden + w["gru_back_bias"]
-        gates = _sigmoid(ahead[: 2 * units] + back[: 2 * units])
-        reset, update = gates[:units], gates[units:]
-        new = np.tanh(ahead[2 * units :] + reset * back[2 * units :])
-        kept: FloatArray = (1 - update) * new + update * hidden
-        return kept
+    def _layer(self, layer: int, x: FloatArray, dilation: int) -> FloatArray:
+        """One convolution, one frame on: [inputs] -> [channels]."""
+        past = self._state[layer]
+        past[:-1] = past[1:]
+        past[-1] = x
+        seen = past[::dilation].ravel()
+        excited: FloatArray = np.maximum(
+            self._w.matrices[layer] @ seen + self._w.biases[layer], np.float32(0)
+        )
+        return excited
