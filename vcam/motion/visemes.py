@@ -24,7 +24,8 @@ from vcam.motion.viseme_table import TABLE
 
 _POINT = FACTOR * HOP  # ticks between two points of the curve: 10 ms
 
-_FOLLOW = 0.6  # share of the gap the lips close each frame: takes out what is left of jitter
+_SHARP = np.float32(1.5)  # power of the shares: the network hedges, a mouth does not
+_FOLLOW = 0.8  # share of the gap the lips close each frame: takes out what is left of jitter
 _OPEN, _SHUT = 0.25, 0.08  # of the gate, per frame: 40 ms to open, 125 ms to close
 _SOFT_DB, _SOFT_JAW = 22.0, 0.7  # so far below the level of speech, the jaw opens only that much
 
@@ -140,7 +141,8 @@ class VisemeMotion:
     def _mouth(self, visemes: FloatArray, level: float) -> FloatArray:
         """The mouth one frame on: [15] shares of visemes -> [52]."""
         state = self._state
-        wanted = visemes @ TABLE
+        sure = visemes**_SHARP
+        wanted = (sure / sure.sum()) @ TABLE
         softness = min(max(-level / _SOFT_DB, 0.0), 1.0)
         wanted[_JAW] *= 1 - softness * (1 - _SOFT_JAW)
         wanted *= np.float32(state.gate * self._expression)
