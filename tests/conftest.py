@@ -42,9 +42,9 @@ class SoundServer:
     @contextlib.contextmanager
     def playing(self, path: Path) -> Iterator[None]:
         """Play the WAV `path` into the microphone, over and over, until the block ends."""
-        command = 'while paplay --latency-msec=20 "$0"; do :; done'
+        command = 'while paplay --latency-msec=20 --device="$0" "$1"; do :; done'
         player = subprocess.Popen(
-            ["sh", "-c", command, str(path)], env=self.environment, start_new_session=True
+            ["sh", "-c", command, SINK, str(path)], env=self.environment, start_new_session=True
         )
         try:
             yield
