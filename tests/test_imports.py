@@ -9,10 +9,13 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "vcam"
 LEVELS = [
-    {"errors", "arkit"},
-    {"media"},
+    {"errors", "arkit", "sandbox"},
+    {"media", "checkpoint", "tensorfile"},
     {"arrays"},
-    {"stages", "config", "stats", "tickcode", "checkpoint", "graphed", "flame", "litert"},
+    {"stages", "config", "stats", "tickcode", "graphed", "flame", "convert", "litert"},
+    {"ledger"},
+    {"weights", "hub"},
+    {"pull"},
     {"nets"},
     {"clock", "playout"},
     {"audio", "camera", "landmarks"},
@@ -24,7 +27,7 @@ LEVELS = [
     {"link"},
     {"session", "hud", "doctor"},
     {"offline", "live"},
-    {"bench"},
+    {"bench", "models_cli"},
     {"cli"},
     {"__main__"},
 ]

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vcam.checkpoint import read_state
 from vcam.errors import WeightsError
 
 Numbers: TypeAlias = "dict[str, Numbers | Tensor]"
@@ -27,11 +28,15 @@ _KINDS = "fiub"  # floating point, signed, unsigned, boolean
 def read_numbers(path: Path) -> Numbers:
     """The tensors and arrays of a `.pt` file as float32 or int64 tensors, nested as stored.
 
-    Entries that are no numbers (names, remarks) are left out. Raises `WeightsError` for a file
-    that is missing, damaged, or holds foreign objects; none of them is created.
+    A `.safetensors` file nests where the dots of its names say: "flame_model.f" is "f" in
+    "flame_model". Entries that are no numbers (names, remarks) are left out. Raises
+    `WeightsError` for a file that is missing, damaged, or holds foreign objects; none of them is
+    created.
     """
     if not path.is_file():
         raise WeightsError(f"nothing at {path}; fetch the file or correct the path")
+    if path.suffix == ".safetensors":
+        return _nested(read_state(path))
     try:
         with torch.serialization.safe_globals(_array_builders()):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -45,6 +50,20 @@ def read_numbers(path: Path) -> Numbers:
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__}, not named arrays")
     return _numbers(content, path)
+
+
+def _nested(state: Mapping[str, Tensor]) -> Numbers:
+    out: Numbers = {}
+    for name, value in state.items():
+        *folders, last = name.split(".")
+        inner = out
+        for folder in folders:
+            step = inner.setdefault(folder, {})
+            if isinstance(step, Tensor):
+                raise WeightsError(f"{name}: {folder} is a tensor and holds others as well")
+            inner = step
+        inner[last] = _tensor(value, name)
+    return out
 
 
 def _array_builders() -> list[Any]:

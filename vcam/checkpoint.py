@@ -7,10 +7,12 @@ to `load_strict`. Only neural backends import this module: it needs torch.
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # only the name of what torch raises; nothing is unpickled here
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,12 +37,14 @@ def read_state(
         content = _enter(content, name, path)
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__}, not named tensors")
-    return dict(_flatten(content, path, nested=entry is not None))
+    return dict(flatten(content, path, nested=entry is not None))
 
 
 def read_tensor(path: Path, sha256: str | None = None) -> Tensor:
-    """The one tensor a `.pt` file holds, on the CPU. Raises `WeightsError` as `read_state`."""
+    """The one tensor a file holds, on the CPU. Raises `WeightsError` as `read_state`."""
     content = _read(path, sha256)
+    if isinstance(content, dict) and path.suffix == ".safetensors" and len(content) == 1:
+        (content,) = content.values()
     if not isinstance(content, Tensor):
         raise WeightsError(f"{path} holds a {type(content).__name__}, not one tensor")
     return content
@@ -74,7 +78,7 @@ def _read(path: Path, sha256: str | None) -> object:
     except UnpicklingError as error:
         raise WeightsError(
             f"{path} is damaged or carries code or objects instead of plain tensors; "
-            f"nothing of it was run. Fetch it again from its source ({_first_line(error)})"
+            f"nothing of it was run. Fetch it again from its source{_wanted(error)}"
         ) from error
     except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
         raise WeightsError(
@@ -115,6 +119,12 @@ def _first_line(error: Exception) -> str:
     return (str(error) or type(error).__name__).splitlines()[0]
 
 
+def _wanted(error: UnpicklingError) -> str:
+    """What a refused pickle asked for. The rest of torch's message advises to trust the file."""
+    named = re.search(r"Unsupported (?:global|class|operand).*? ([\w.]+) ", str(error))
+    return f" (it asks for {named[1]})" if named else ""
+
+
 def _enter(content: object, name: str, path: Path) -> object:
     if not isinstance(content, Mapping) or name not in content:
         found = ", ".join(map(str, content)) if isinstance(content, Mapping) else "no names"
@@ -123,13 +133,17 @@ def _enter(content: object, name: str, path: Path) -> object:
     return inner
 
 
-def _flatten(
-    content: Mapping[object, object], path: Path, nested: bool, prefix: str = ""
+def flatten(
+    content: Mapping[Any, Any], path: Path, nested: bool, prefix: str = ""
 ) -> Iterator[tuple[str, Tensor]]:
+    """Named tensors of `content`, those of a mapping in it (if `nested`) under dotted names.
+
+    `path` says in the WeightsError where anything but a tensor was found.
+    """
     for name, value in content.items():
         if isinstance(value, Tensor):
             yield f"{prefix}{name}", value
         elif nested and isinstance(value, Mapping):
-            yield from _flatten(value, path, nested, f"{prefix}{name}.")
+            yield from flatten(value, path, nested, f"{prefix}{name}.")
         else:
             raise WeightsError(f"{path}: {prefix}{name} is a {type(value).__name__}, not a tensor")

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 
-from vcam import __version__
+from vcam import __version__, models_cli
 from vcam.config import FPS_CHOICES, RunConfig
 from vcam.errors import DeviceError, MediaError, VcamError
 from vcam.stats import Snapshot
@@ -233,6 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_render(commands)
     _add_demo(commands)
     _add_bench(commands)
+    models_cli.add_parser(commands)
     for command, text in ((devices, "list microphones and cameras"), (doctor, "say what to mend")):
         commands.add_parser(command.__name__, help=text).set_defaults(command=command)
     return parser

@@ -315,7 +315,7 @@ def load_inpainter(folder: Path) -> Inpainter:
     vae = folder / "sd-vae-ft-mse"
     return Inpainter(
         build_coder(_config(vae / "config.json"), _weights(vae, "diffusion_pytorch_model")),
-        build_unet(_config(unet / "musetalk.json"), read_state(unet / "unet.pth")),
+        build_unet(_config(unet / "musetalk.json"), _weights(unet, "unet", ".pth")),
     )
 
 
@@ -331,9 +331,9 @@ def load_speech(folder: Path) -> SpeechEncoder:
     )
 
 
-def _weights(folder: Path, stem: str) -> dict[str, Tensor]:
+def _weights(folder: Path, stem: str, released: str = ".bin") -> dict[str, Tensor]:
     safe = folder / f"{stem}.safetensors"
-    return read_state(safe if safe.exists() else folder / f"{stem}.bin")
+    return read_state(safe if safe.exists() else folder / f"{stem}{released}")
 
 
 def _config(path: Path) -> dict[str, Any]:

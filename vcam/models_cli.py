@@ -1,0 +1,168 @@
+"""vcam models: what the user types about models, and what is printed; hooked into `vcam.cli`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from vcam import weights
+from vcam.errors import WeightsError
+
+if TYPE_CHECKING:
+    from vcam.pull import Outcome, Progress
+
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+DOING = {"download": "downloading", "check": "checking", "convert": "converting"}
+COLOURS = {"ready": "green", "missing": "dim", "damaged": "red", "outdated": "yellow"}
+UNLOCKED = (
+    "this system can lock nothing away from the converter (no Landlock, no seccomp): it ran as "
+    "you, in a process of its own, and refused anything but plain numbers"
+)
+
+out = Console()
+
+
+def add_parser(commands: Commands) -> None:
+    """Add `models` and what goes below it to vcam's commands."""
+    parser = commands.add_parser("models", help="fetch, check and list the neural models")
+    below = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _command(below, show, "list", "what there is, how big, under which licence, and what is here")
+    command = _command(below, pull, "pull", "download and convert; resumes where it stopped")
+    command.add_argument("names", nargs="*", metavar="NAME", help="all but the optional ones")
+    command.add_argument("--offline", action="store_true", help="take only what is in the cache")
+    command = _command(below, verify, "verify", "compare every file with its recorded sha256")
+    command.add_argument("names", nargs="*", metavar="NAME")
+    command = _command(below, path, "path", "print the folder of the models, or one model's file")
+    command.add_argument("name", nargs="?", metavar="NAME")
+    command = _command(below, add, "add", "check and take a file you have")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("file", type=Path, metavar="FILE")
+
+
+def show(options: argparse.Namespace) -> None:
+    """vcam models list: one line a model."""
+    table = Table.grid(padding=(0, 2))
+    for model in weights.manifest().values():
+        states = [finding.state for finding in weights.survey([model], weights.folder())]
+        state = next((state for state in states if state != "ready"), "ready")
+        ready = states.count("ready")
+        here = f"{ready} of {len(states)} ready" if 0 < ready < len(states) else state
+        size = f"{model.size / 1e6:,.0f} MB"
+        extra = "\noptional" if model.optional else ""
+        about = f"{escape(model.title)}\n[dim]{escape(model.licence)}[/]"
+        table.add_row(f"[bold]{model.name}[/]{extra}", size, f"[{COLOURS[state]}]{here}[/]", about)
+    out.print(table)
+    _say(f"in {weights.folder()}")
+
+
+def pull(options: argparse.Namespace) -> None:
+    """vcam models pull: download, check, convert; the steps for what is manual."""
+    from vcam.hub import Hub
+    from vcam.pull import pull as fill
+
+    models = weights.chosen(options.names, weights.manifest())
+    root = weights.folder()
+    count = 0
+    with _bars() as watch:
+        for outcome in fill(models, root, Hub(offline=options.offline), watch):
+            _tell(outcome)
+            count += 1
+    manual = {finding.model.name: finding.model for finding in weights.survey(models, root)
+              if finding.model.manual and finding.state != "ready"}  # fmt: skip
+    for model in manual.values():
+        _say(f"\n{model.title}, is for you to get:\n{model.manual.rstrip()}")
+    if not count and not manual:
+        _say(f"everything is in {root}")
+
+
+def verify(options: argparse.Namespace) -> None:
+    """vcam models verify: every file against its sha256; exit code 1 unless all is well."""
+    from vcam.pull import Progress
+
+    models = [weights.chosen([name], weights.manifest())[0] for name in options.names]
+    models = models or list(weights.manifest().values())
+    with _bars() as watch:
+        found = weights.verify(
+            models,
+            weights.folder(),
+            lambda asset, at: watch(Progress(asset, "check", at)),
+        )
+    for finding in found:
+        if options.names or finding.state != "missing":
+            out.print(f"[{COLOURS[finding.state]}]{finding.state:9}[/]", end="")
+            _say(f"{finding.path}")
+    _demand_well(found, bool(options.names))
+
+
+def path(options: argparse.Namespace) -> None:
+    """vcam models path: for scripts; exit code 1 unless the model is complete."""
+    _say(str(weights.find(options.name) if options.name else weights.folder()))
+
+
+def add(options: argparse.Namespace) -> None:
+    """vcam models add: a file the user has becomes part of a model."""
+    from vcam.pull import add as take
+
+    (model, *_) = weights.chosen([options.name], weights.manifest())
+    with _bars() as watch:
+        outcome = take(model, options.file, weights.folder(), watch)
+    if not outcome.known:
+        _say(f"{options.file} is not the edition this vcam knows, but everything needed is in it")
+    _tell(outcome)
+
+
+def _demand_well(found: list[weights.Finding], named: bool) -> None:
+    bad = [one for one in found if one.state in ("damaged", "outdated")]
+    bad += [one for one in found if one.state == "missing" and named]
+    if bad:
+        names = " ".join(dict.fromkeys(finding.model.name for finding in bad))
+        raise WeightsError(f"{len(bad)} files are not in order: vcam models pull {names}")
+
+
+def _tell(outcome: Outcome) -> None:
+    if outcome.locks == "none":
+        _say(UNLOCKED)
+    how = f"  (converted behind {outcome.locks})" if outcome.locks else ""
+    _say(f"{outcome.path}  {outcome.path.stat().st_size / 1e6:,.1f} MB{how}")
+
+
+@contextmanager
+def _bars() -> Iterator[Callable[[Progress], None]]:
+    """A bar for the file in work."""
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+               TransferSpeedColumn())  # fmt: skip
+    with Bars(*columns, console=out, transient=True) as bars:
+        task = bars.add_task("", total=None, visible=False)
+        current: tuple[str, str] | None = None
+
+        def watch(now: Progress) -> None:
+            nonlocal current
+            if current != (now.doing, now.asset.to):
+                current = (now.doing, now.asset.to)
+                text = f"{DOING[now.doing]} {now.asset.file}"
+                bars.reset(task, description=text, total=now.asset.size, visible=True)
+            bars.update(task, completed=now.done)
+
+        yield watch
+
+
+def _command(
+    below: Commands, act: Callable[[argparse.Namespace], None], name: str, text: str
+) -> argparse.ArgumentParser:
+    parser = below.add_parser(name, help=text)
+    parser.set_defaults(command=act)
+    return parser
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
