@@ -127,7 +127,9 @@ class Session:
             closing.callback(shower.join, 5.0)
             shower.start()
             closing.callback(self._stop.set)
-            for device in (source, voice) if voice else (source,):
+            # The voice first: a sound server that makes its new source the default one moves the
+            # streams that listened to the old default, and the microphone would hear itself.
+            for device in (voice, source) if voice else (source,):
                 device.start()
                 closing.callback(device.close)
             while not self._stop.wait(TURN) and not self._is_over(seconds):

@@ -22,6 +22,8 @@ from vcam.audio.microphone import (
     WavFile,
     list_microphones,
 )
+from vcam.audio.ring import RingBuffer
+from vcam.audio.virtual_mic import VirtualMicrophone
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
 
@@ -186,6 +188,25 @@ def test_the_named_source_is_the_one_that_is_heard(
         sound_server.run("pactl", "unload-module", other)
     assert levels["quiet.monitor"] == 0
     assert levels["vcam_test.monitor"] > 0.3
+
+
+def test_the_virtual_microphone_is_never_taken_for_the_real_one(
+    sound_server: SoundServer, tmp_path: Path
+) -> None:
+    """PulseAudio makes a new source the default one when there is no better: here it does."""
+    listener = Listener(0.7)
+    voice = VirtualMicrophone(RingBuffer(), lambda _: None)
+    voice.start()
+    try:
+        with sound_server.playing(write_wav(tmp_path / "a.wav", tone(5))):
+            time.sleep(0.3)
+            source = Microphone(None, listener)
+            source.start()
+            assert listener.enough.wait(20)
+            source.close()
+    finally:
+        voice.close()
+    assert float(np.abs(listener.sound[-9600:]).max()) > 0.3
 
 
 def test_an_unknown_microphone_is_answered_with_a_close_one(sound_server: SoundServer) -> None:
