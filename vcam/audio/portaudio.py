@@ -21,7 +21,6 @@ from vcam.errors import DeviceError
 INSTALL = "sudo apt install libportaudio2"
 INSTALL_BRIDGE = "sudo apt install libasound2-plugins"
 PULSE = "pulse"  # the ALSA device that leads to PulseAudio or PipeWire
-OWN = ("vcam", "vcam_voice.monitor")  # what vcam speaks into must not become what it hears
 OWN_SINK, OWN_SOURCE = "vcam_voice", "vcam"  # the virtual microphone, made by us on the server
 
 _open_streams = 0  # PortAudio must not be restarted under an open stream
@@ -144,7 +143,7 @@ def _server_inputs() -> list[Input]:
         for source in sources
         if source.name not in (OWN_SOURCE, f"{OWN_SINK}.monitor")  # never listen to ourselves
     ]
-    return sorted(found, key=lambda each: (each.name in OWN, each.name != default, each.monitor))
+    return sorted(found, key=lambda each: (each.name != default, each.monitor))
 
 
 def require_bridge() -> None:
