@@ -105,7 +105,10 @@ def _made() -> Iterator[None]:
     try:
         with pulsectl.Pulse("vcam") as server:
             remove_leftovers(server)
+            default = server.server_info().default_source_name
             modules = [server.module_load(name, arguments) for name, arguments in _MODULES]
+            if default != SOURCE:  # a server without a real microphone takes ours as the default
+                server.source_default_set(default)
     except (pulsectl.PulseError, OSError) as error:
         raise DeviceError(
             "no sound server answers, so there can be no virtual microphone; "
