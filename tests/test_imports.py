@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "vcam"
 LEVELS = [
-    {"errors", "arkit", "sandbox"},
+    {"errors", "arkit", "gpu", "sandbox"},
     {"media", "checkpoint", "tensorfile"},
     {"arrays"},
     {"stages", "config", "stats", "tickcode", "graphed", "flame", "convert", "litert"},

@@ -12,7 +12,7 @@ from typing import Any
 
 from vcam.engine import Finished
 from vcam.link.memory import SharedMemory
-from vcam.link.serve import Died, Note, Ready, Shown, serve
+from vcam.link.serve import Died, Note, Ready, Shown, Vitals, serve
 from vcam.media import AudioChunk, Frame
 from vcam.profile import Profile
 from vcam.stats import EngineStatus
@@ -123,17 +123,19 @@ class ChildLink:
         return words
 
     def _fetch(self, word: Shown) -> list[Finished]:
-        self._set(speaking=word.speaking, memory_mib=word.memory_mib)
+        self._set(speaking=word.speaking)
         pixels = self._memory.take(word.number)
         return [] if pixels is None else [Finished(Frame(word.at, pixels), word.took)]
 
-    def _note(self, word: Note | Ready | Died) -> None:
+    def _note(self, word: Note | Ready | Vitals | Died) -> None:
         match word:
             case Note(text):
                 self._set(note=text)
             case Ready(backends):
                 self._lived, self._failures = True, 0
                 self._set(state="live", backends=backends, note="")
+            case Vitals(memory_mib, gpu):
+                self._set(memory_mib=memory_mib, gpu=gpu)
             case Died(reason, final):
                 self._last_words = reason
                 self._hopeless = final and not self._lived

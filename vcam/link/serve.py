@@ -10,9 +10,11 @@ from multiprocessing.connection import Connection
 
 import cv2
 
+from vcam import gpu
 from vcam.engine import Engine, Finished, memory_mib
 from vcam.errors import VcamError
 from vcam.link.memory import SharedMemory
+from vcam.media import TICKS_PER_SECOND
 from vcam.profile import Profile
 
 NAP = 0.003  # seconds between looks at the ring of sound
@@ -41,7 +43,14 @@ class Shown:
     at: int
     took: Mapping[str, float]
     speaking: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the process is; once a second."""
+
     memory_mib: float
+    gpu: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,8 @@ def serve(pipe: Connection, memory: SharedMemory, profile: Profile, fps: int) ->
 
 def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
     ring = memory.ring()
-    position, number = max(0, ring.end - FRESH), 0
+    position = due = max(0, ring.end - FRESH)
+    number = 0
     while True:
         if pipe.poll(NAP):
             pipe.recv()  # raises EOFError when the rim closes its end
@@ -82,6 +92,9 @@ def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
         for finished in engine.step(sound, memory.shown):
             number += 1
             _hand_over(finished, number, engine, pipe, memory)
+        if position >= due:
+            pipe.send(Vitals(memory_mib(), gpu.describe()))
+            due = position + TICKS_PER_SECOND
 
 
 def _hand_over(
