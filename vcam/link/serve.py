@@ -103,4 +103,4 @@ def _hand_over(
     frame = finished.frame
     memory.put(number, frame.array())
     speaking = engine.pipeline.motion.speaking
-    pipe.send(Shown(number, frame.at, finished.took, speaking, memory_mib()))
+    pipe.send(Shown(number, frame.at, finished.took, speaking))
