@@ -10,9 +10,9 @@ import pytest
 
 pytest.importorskip("huggingface_hub")
 
-from tests.hub_server import COMMIT, HubServer, serving  # noqa: E402 - after the skip
-from vcam.errors import WeightsError  # noqa: E402
-from vcam.hub import Hub, Source  # noqa: E402
+from tests.hub_server import COMMIT, HubServer, serving
+from vcam.errors import WeightsError
+from vcam.hub import Hub, Source
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -57,7 +57,7 @@ def test_a_file_is_downloaded_checked_and_found_by_others(hub, server, tmp_path)
     found, said = fetch(hub)
     assert found.path.read_bytes() == CONTENT
     assert (found.sha256, found.revision) == (SHA256, COMMIT)
-    assert [doing for doing, _ in said][0] == "download"
+    assert next(doing for doing, _ in said) == "download"
     assert said[-1] == ("check", len(CONTENT))
     assert len(server.gets) == 1
     assert "leaked to the other server" not in server.tokens

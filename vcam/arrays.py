@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vcam.checkpoint import read_state
+from vcam.checkpoint import PARSER_ERRORS, read_state
 from vcam.errors import WeightsError
 
 Numbers: TypeAlias = "dict[str, Numbers | Tensor]"
@@ -45,7 +45,7 @@ def read_numbers(path: Path) -> Numbers:
             f"{path} is damaged or carries objects other than arrays; nothing of it was run. "
             f"Fetch it again from its source ({str(error).splitlines()[0]})"
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except PARSER_ERRORS as error:
         raise WeightsError(f"{path} is truncated or damaged; fetch it again ({error})") from error
     if not isinstance(content, Mapping):
         raise WeightsError(f"{path} holds a {type(content).__name__}, not named arrays")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from vcam.errors import WeightsError
+
+# What torch's readers raise for damaged and crafted files besides UnpicklingError (by fuzzing).
+PARSER_ERRORS = (
+    *(RuntimeError, OSError, EOFError, ValueError, TypeError, AttributeError, AssertionError),
+    *(LookupError, ArithmeticError, MemoryError, struct.error),
+)
 
 _BLOCK = 1 << 20
 
@@ -80,7 +87,7 @@ def _read(path: Path, sha256: str | None) -> object:
             f"{path} is damaged or carries code or objects instead of plain tensors; "
             f"nothing of it was run. Fetch it again from its source{_wanted(error)}"
         ) from error
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except PARSER_ERRORS as error:
         raise WeightsError(
             f"{path} is truncated or damaged; fetch it again ({_first_line(error)})"
         ) from error
@@ -121,7 +128,7 @@ def _first_line(error: Exception) -> str:
 
 def _wanted(error: UnpicklingError) -> str:
     """What a refused pickle asked for. The rest of torch's message advises to trust the file."""
-    named = re.search(r"Unsupported (?:global|class|operand).*? ([\w.]+) ", str(error))
+    named = re.search(r"Unsupported \w+: (?:GLOBAL )?([\w.]+)", str(error))
     return f" (it asks for {named[1]})" if named else ""
 
 
