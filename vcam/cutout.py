@@ -1,0 +1,119 @@
+"""Who is in the photo and what is around: a mask of the person, and what to show behind.
+
+The mask is MediaPipe's selfie segmentation (Apache-2.0, `assets/NOTICE.face`), drawn to the
+photo's own edges with a guided filter (He et al., "Guided image filtering", 2010).
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vcam.errors import ConfigError
+from vcam.litert import LiteNet
+from vcam.media import FloatArray, Image
+from vcam.picture import read_picture
+from vcam.prepared import Prepared
+
+KINDS = ("keep", "blur")
+_SIDE = 256  # pixels the network sees
+_LEVELS = (0.12, 0.88)  # of the mask, that become nothing and all
+_RADIUS, _SMOOTH = 1 / 48, 1e-4  # of the guided filter: share of the side, variance
+_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
+
+
+def person(photo: Image) -> FloatArray:
+    """How much each pixel of `photo` [h, w, 3] shows a person, [h, w], 0..1."""
+    small = cv2.resize(photo, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    coarse = LiteNet("selfie_segmentation")(small[None] / np.float32(255))[0][0, ..., 0]
+    height, width = photo.shape[:2]
+    full = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY) / np.float32(255)
+    low, high = _LEVELS
+    refined = _guided(
+        np.asarray(grey, np.float32),
+        full.astype(np.float32),
+        max(2, round(_RADIUS * max(height, width))),
+    )
+    return np.asarray(np.clip((refined - low) / (high - low), 0, 1), np.float32)
+
+
+def cleaned(photo: Image, alpha: Image) -> Image:
+    """`photo` with the colour of the person's soft edge taken from inside of it."""
+    solid = (alpha > 242).astype(np.float32)
+    near = max(3.0, len(photo) / 100)
+    share = cv2.GaussianBlur(solid, (0, 0), near)[..., None]
+    spread = cv2.GaussianBlur(photo * solid[..., None], (0, 0), near) / np.maximum(share, 1e-3)
+    edge = ((alpha > 8) & (alpha <= 242))[..., None] * np.clip(share / 0.1, 0, 1)
+    mixed = np.clip(photo * (1 - edge) + spread * edge, 0, 255)
+    return np.asarray(mixed, np.uint8)
+
+
+def backdrop(kind: str, photo: Prepared, size: int) -> Image:
+    """What is behind the person, [size, size, 3]: "keep", "blur", "#rrggbb" or a picture's path.
+
+    Raises ConfigError when `kind` is none of them or the picture cannot be read.
+    """
+    if _COLOUR.fullmatch(kind):
+        colour = [int(kind[i : i + 2], 16) for i in (1, 3, 5)]
+        return np.full((size, size, 3), colour, np.uint8)
+    if kind not in KINDS:
+        return _covering(read_picture(_picture(kind)).colours, size)
+    small = photo.resized(size)
+    plate = _without_person(small)
+    if kind == "blur":
+        plate = np.asarray(cv2.GaussianBlur(plate, (0, 0), size / 32), np.uint8)
+    return plate
+
+
+def _picture(kind: str) -> Path:
+    if kind.startswith("#") or not kind.strip() or "\0" in kind:
+        raise ConfigError(f"background {kind!r:.60}: give keep, blur, #rrggbb or a picture's path")
+    return Path(kind).expanduser()
+
+
+def _covering(picture: Image, size: int) -> Image:
+    """The middle of `picture`, filling a square."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = picture[top : top + side, left : left + side]
+    return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _without_person(photo: Prepared) -> Image:
+    """The background continued to behind the person, from coarse to fine (a pull-push pyramid)."""
+    reach = max(3, len(photo.colours) // 48)
+    covered = cv2.dilate(photo.alpha, np.ones((reach, reach), np.uint8))
+    known = (covered < 6).astype(np.float32)[..., None]
+    if not known.any():
+        return np.full_like(photo.colours, 128)
+    filled = _filled(photo.colours * known, known)
+    return np.clip(filled, 0, 255).astype(np.uint8)
+
+
+def _filled(colours: FloatArray, known: FloatArray) -> FloatArray:
+    """Colours times how far they are known -> colours everywhere."""
+    height, width = colours.shape[:2]
+    if min(height, width) > 1:
+        size = ((width + 1) // 2, (height + 1) // 2)
+        half = [cv2.resize(a, size, interpolation=cv2.INTER_AREA) for a in (colours, known)]
+        below = _filled(np.asarray(half[0], np.float32), np.asarray(half[1], np.float32)[..., None])
+        below = np.asarray(cv2.resize(below, (width, height)), np.float32)
+    else:
+        below = np.asarray(colours / np.maximum(known, 1e-6), np.float32)
+    return np.asarray(colours + (1 - known) * below, np.float32)
+
+
+def _guided(guide: FloatArray, mask: FloatArray, radius: int) -> FloatArray:
+    """`mask` [h, w] with edges where `guide` has them."""
+
+    def mean(a: FloatArray) -> FloatArray:
+        return np.asarray(cv2.blur(a, (2 * radius + 1, 2 * radius + 1)), np.float32)
+
+    middle, level = mean(guide), mean(mask)
+    slope = (mean(guide * mask) - middle * level) / (mean(guide * guide) - middle**2 + _SMOOTH)
+    return mean(slope) * guide + mean(level - slope * middle)
