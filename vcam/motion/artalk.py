@@ -69,6 +69,7 @@ class ArtalkMotion:
         self._heard: int | None = None  # tick after the last sample
         self._at = 0  # tick of the next motion
         self._skip = 0  # samples at 16 kHz that lie before the first frame
+        self.speaking = False
 
     @property
     def voice_level(self) -> float:
@@ -98,6 +99,7 @@ class ArtalkMotion:
     def _motions(self, frames: list[Decoded]) -> list[Motion]:
         motions = []
         for frame, silence in frames:
+            self.speaking = silence == 0
             if self._poise is None:
                 jaw = np.array([frame[103], 0, 0], np.float32)
                 motions.append(Motion(self._at, frame[100:103], FlameFace(frame[:100], jaw)))

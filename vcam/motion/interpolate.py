@@ -41,6 +41,11 @@ class ResampledMotion:
         self.delay = model.delay + (0 if same else frame_ticks(model_fps))
         self.reset()
 
+    @property
+    def speaking(self) -> bool:
+        """What the model says."""
+        return self._model.speaking
+
     def step(self, sound: AudioChunk) -> list[Motion]:
         """Hear `sound`; give the poses it completes, oldest first, at multiples of a frame."""
         out: list[Motion] = []
