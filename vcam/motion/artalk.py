@@ -99,7 +99,7 @@ class ArtalkMotion:
     def _motions(self, frames: list[Decoded]) -> list[Motion]:
         motions = []
         for frame, silence in frames:
-            self.speaking = silence == 0
+            self.speaking = silence <= 0
             if self._poise is None:
                 jaw = np.array([frame[103], 0, 0], np.float32)
                 motions.append(Motion(self._at, frame[100:103], FlameFace(frame[:100], jaw)))
