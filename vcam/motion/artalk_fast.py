@@ -18,7 +18,7 @@ import copy
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from vcam.motion.artalk_pieces import (
     Affine,
@@ -107,6 +107,22 @@ class FastSpeech:
         rows = windows.permute(1, 0, 3, 2, 4).reshape(self._groups, batch * frames, -1)
         mixed = torch.bmm(rows, self._position.weight).transpose(0, 1)
         return F.gelu(mixed.reshape(batch, frames, width) + self._position.bias)
+
+
+class OtherSpeech:
+    """Any other encoder of normalised sound, run as it is."""
+
+    def __init__(self, net: nn.Module, place: Place) -> None:
+        self._net, self._dtype = copy.deepcopy(net).to(place.device), place.dtype
+
+    def convolve(self, audio: Tensor) -> Tensor:
+        """Nothing apart: its features are the sound."""
+        return audio
+
+    def encode(self, features: Tensor) -> Tensor:
+        """Normalised sound [B, 64000] -> [B, T, D]."""
+        encoded: Tensor = self._net(features)
+        return encoded.to(self._dtype)
 
 
 class FastCodec:
@@ -237,10 +253,13 @@ class FastDecoder:
         compiled: bool = True,
         soft: int = 1,
     ) -> None:
-        assert isinstance(net.audio_encoder, SpeechEncoder), type(net.audio_encoder)
-        place = Place(device, dtype, compiled)
+        place, encoder = Place(device, dtype, compiled), net.audio_encoder
         self.device = device
-        self.speech = FastSpeech(net.audio_encoder, place)
+        self.speech: FastSpeech | OtherSpeech = (
+            FastSpeech(encoder, place)
+            if isinstance(encoder, SpeechEncoder)
+            else OtherSpeech(encoder, place)
+        )
         self.codec = FastCodec(net, place)
         self.generator = FastGenerator(net, place, self.codec, soft)
         self._aside = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]  # torch leaves it bare
