@@ -24,6 +24,7 @@ COARSE = 6.0 / 256  # what is coarser belongs to the wide mask
 CARRIED = 32.0 / 256  # how far the seam's colour is carried inward
 TINT = 0.1  # of full scale: what the network may be off in colour
 FOLLOW = 0.25  # of a new seam correction taken up per frame
+LEAST_DETAIL = 0.003  # of full scale: below, skin is smooth
 SHARPEST = 1.8  # how much fine detail may be raised
 _CORNERS = 15
 
@@ -53,9 +54,14 @@ def face_masks(points: Tensor, cheeks: Tensor, side: int) -> Masks:
     corners = torch.stack([_wide(points, cheeks), _tight(points), _lips(points)])
     raster = side // 2
     distance = inside_distance(corners, raster)
-    feathers = (WIDE_FEATHER, TIGHT_FEATHER, LIP_FEATHER)
-    ramps = [d / feather for d, feather in zip(distance, feathers, strict=True)]
-    masks = smoothstep(torch.stack(ramps)) * _border(raster, distance)
+    ramps = torch.stack(
+        [
+            distance[0] / WIDE_FEATHER,
+            distance[1] / TIGHT_FEATHER + 0.5,
+            distance[2] / LIP_FEATHER + 1.0,  # full up to the lips' own outline
+        ]
+    )
+    masks = smoothstep(ramps) * _border(raster, distance)
     wide, tight, lips = F.interpolate(masks[None], size=(side, side), mode="bilinear")[0]
     return Masks(wide, tight, lips)
 
@@ -94,10 +100,8 @@ def _tight(points: Tensor) -> Tensor:
 
 
 def _lips(points: Tensor) -> Tensor:
-    """The lips with a little skin around: 15 corners, of which the last repeat."""
-    lips = points[48:60]
-    middle = lips.mean(dim=0)
-    return _closed((lips - middle) * 1.25 + middle)
+    """The lips' outline: 15 corners, of which the last repeat."""
+    return _closed(points[48:60])
 
 
 def _lowered(jaw: Tensor) -> Tensor:
@@ -161,10 +165,17 @@ class Blender(nn.Module):
         alike = ring * torch.exp(-(off / TINT).square().sum(dim=0))
         weight = self._blur(alike[None], self.broad) + 1e-4
         colour = self._blur(alike * off, self.broad) / weight
-        fine = [(x - self._blur(x, self.coarse)).square().mean(dim=0) for x in (crop, painted)]
-        energy = [(ring * x).sum() + 1e-3 for x in fine]
-        gain = (energy[0] / energy[1]).sqrt().clamp(1.0, SHARPEST)
+        # Place by place, and little where an outline is: skin shall decide, not edges.
+        own, theirs = self._fineness(crop), self._fineness(painted)
+        skin = alike / (own + theirs).square()
+        gain = (skin * (own / theirs).log()).sum() / (skin.sum() + 1e-4)
+        gain = gain.exp().clamp(1.0, SHARPEST)
         return Seam(torch.lerp(seam.colour, colour, follow), torch.lerp(seam.gain, gain, follow))
+
+    def _fineness(self, picture: Tensor) -> Tensor:
+        """[S, S]: how much fine detail there is around each pixel, never 0."""
+        detail = (picture - self._blur(picture, self.coarse)).abs().mean(dim=0, keepdim=True)
+        return self._blur(detail, self.coarse)[0] + LEAST_DETAIL
 
     def _blur(self, picture: Tensor, matrix: Tensor) -> Tensor:
         return apart(picture, matrix, matrix)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from vcam.audio.resample import FACTOR, Decimator
 from vcam.media import AudioChunk
+from vcam.mouth.graph import captured
 from vcam.nets.musetalk import (
     BEFORE,
     POSITION,
@@ -23,15 +23,15 @@ from vcam.nets.musetalk import (
 
 POSITION_TICKS = POSITION * FACTOR  # 960: 20 ms
 KEPT = 500  # positions a full window begins anew with: 10 s of past for the next frame
-# The newest position heard by a frame spans 5 + 1 positions after its start and, through Whisper's
-# two convolutions and the spectrum's own window, 40 ms and 12.5 ms more.
-_REACH = 2 * 2 * 160 + 200  # samples at 16 kHz past the newest position's start
 
 
 def context_ticks(lookahead: int) -> int:
-    """Ticks of sound past a frame's start that `lookahead` positions need; 6 is all of them."""
-    # The frame starts anywhere inside its position, hence the whole first position.
-    return (lookahead - 1) * POSITION_TICKS + _REACH * FACTOR + Decimator.delay + POSITION_TICKS
+    """Ticks of sound past a frame's start that `lookahead` positions need; 6 is all of them.
+
+    The last position hears two mel frames (Whisper's convolutions) past its own two, and the last
+    of these half of its window of 400 samples.
+    """
+    return lookahead * POSITION_TICKS + 200 * FACTOR + Decimator.delay
 
 
 @dataclass
@@ -60,10 +60,7 @@ class SpeechFeatures:
         lookahead: int = 6,
         positions: int = 1500,
         kept: int = KEPT,
-        wrap: Callable[[Callable[[Tensor], Tensor], Tensor], Callable[[Tensor], Tensor]]
-        | None = None,
     ) -> None:
-        """`wrap` turns the encoder's function and an example input into a faster one."""
         assert 0 < kept < positions - 1, (kept, positions)
         weight = encoder.conv1.weight
         self._dtype = weight.dtype
@@ -74,7 +71,7 @@ class SpeechFeatures:
         self._tokens = token_positions(
             WINDOW * (len(encoder.layers) + 1), encoder.embed_positions.weight.shape[1]
         ).to(weight)
-        self._encode = wrap(self._states, self._samples) if wrap else self._states
+        self._encode = captured(self._states, weight.device)
         self.reset()
 
     def reset(self) -> None:

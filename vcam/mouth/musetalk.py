@@ -21,7 +21,7 @@ from vcam.mouth.blend import FOLLOW, Seam
 from vcam.mouth.box import OUTSIDE, FaceBox, SteadyLandmarks, face_box
 from vcam.mouth.brush import FLOATS, Brush, Place
 from vcam.mouth.features import SpeechFeatures, context_ticks
-from vcam.mouth.graph import graphed
+from vcam.mouth.graph import captured
 from vcam.mouth.knobs import MouthKnobs
 from vcam.mouth.masks import original_mask
 from vcam.mouth.speaking import SpeechGate
@@ -70,7 +70,7 @@ class MuseTalkMouth:
         self._knobs = knobs or MouthKnobs()
         self._device = next(encoder.parameters()).device
         self.context = context_ticks(self._knobs.lookahead)
-        self._speech = SpeechFeatures(encoder, self._knobs.lookahead, wrap=_graphed_one)
+        self._speech = SpeechFeatures(encoder, self._knobs.lookahead)
         matched = self._knobs.blend in ("bands", "soft")
         faster = torch.compile if compiled else None
         self._brush = Brush(net, side, matched, faster).to(self._device).eval()
@@ -160,7 +160,7 @@ class MuseTalkMouth:
         arguments = (pixels, row, speech, mask.to(self._device), seam.colour, seam.gain)
         key = (*pixels.shape, mask.numel())
         if key not in self._strokes:
-            self._strokes[key] = graphed(self._stroke, arguments)
+            self._strokes[key] = captured(self._stroke, self._device)
         painted, colour, gain, finite = self._strokes[key](*arguments)
         self._overflowed += ~finite
         self._state.seam = Seam(colour.clone(), gain.clone())
@@ -198,14 +198,3 @@ def _usable(points: FloatArray | None) -> FloatArray | None:
     if points is None or points.shape != (68, 2) or not np.isfinite(points).all():
         return None
     return points.astype(np.float32, copy=False)
-
-
-def _graphed_one(
-    function: Callable[[Tensor], Tensor], example: Tensor
-) -> Callable[[Tensor], Tensor]:
-    """`graphed` for one tensor in and one out."""
-    if example.device.type != "cuda":
-        return function
-    with torch.inference_mode():
-        inner = graphed(lambda x: (function(x),), (example,))
-    return lambda x: inner(x)[0]

@@ -43,12 +43,15 @@ def crop_matrix(start: Tensor, size: Tensor, side: int, extent: int) -> Tensor:
 
 
 def paste_matrix(start: Tensor, size: Tensor, side: int, extent: int) -> Tensor:
-    """[extent, side]: writes `side` samples over the `size` pixels at `start`; zero elsewhere."""
+    """[extent, side]: writes `side` samples over the `size` pixels at `start`; zero elsewhere.
+
+    Down to half the size the kernel is not widened: what came from the picture returns unblurred.
+    """
     scale = side / size
     pixels = torch.arange(extent, device=start.device)
     places = (pixels + 0.5 - start) * scale - 0.5
     inside = (places > -0.5) & (places < side - 0.5)
-    rows = _rows(places.clamp(0, side - 1), side, scale.clamp(min=1.0), cubic)
+    rows = _rows(places.clamp(0, side - 1), side, (scale / 2).clamp(min=1.0), cubic)
     return rows * inside[:, None]
 
 

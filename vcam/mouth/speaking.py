@@ -13,7 +13,7 @@ OPEN_DB, CLOSE_DB = -45.0, -52.0  # above the first a voice begins, below the se
 ABOVE_NOISE_DB = 9.0  # a voice stands this far above the room, whatever its level
 NOISE_RISE_DB = 0.02  # per block: a fan that starts is room again after some seconds
 HANGOVER = 9_600  # ticks a pause between words may last: 200 ms
-FADE = 7_680  # ticks from the renderer's mouth to the painted one: 160 ms, four frames at 25 fps
+FADE = 6_400  # ticks to fade in or out: about the sound ahead, so that it is done as speech begins
 
 
 @dataclass

@@ -1,0 +1,100 @@
+"""Masks from landmarks, and a blend that leaves no tint, blur or edge."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.mouth.small import SIZE, face  # noqa: E402 - after the skip
+from vcam.mouth.blend import Blender, face_masks  # noqa: E402
+from vcam.mouth.box import face_box  # noqa: E402
+from vcam.mouth.brush import Place  # noqa: E402
+from vcam.mouth.knobs import MouthKnobs  # noqa: E402
+from vcam.mouth.sampling import apart, crop_matrix  # noqa: E402
+
+SIDE = 128
+ONE = torch.tensor(1.0)
+
+
+def placed(frame, **knobs):
+    settings = MouthKnobs(**knobs)
+    box = face_box(frame.landmarks, SIZE, settings)
+    return Place(box, frame.landmarks, 1.0, 1.0).row(settings)
+
+
+def crop_of(frame, row):
+    picture = torch.from_numpy(frame.pixels).permute(2, 0, 1).float() / 255
+    rows = crop_matrix(row[1], row[3], SIDE, SIZE)
+    columns = crop_matrix(row[0], row[2], SIDE, SIZE)
+    return apart(picture, rows, columns).clamp(0, 1)
+
+
+def masks_of(row):
+    return face_masks(row[4:-4].view(-1, 2), row[-4:-2], SIDE)
+
+
+def material(**knobs):
+    row = placed(face(), **knobs)
+    return crop_of(face(), row), crop_of(face(jaw=0.7), row), masks_of(row)
+
+
+def test_masks_hold_the_mouth_and_end_inside_the_crop():
+    row = placed(face())
+    points = (row[4:-4].view(-1, 2).numpy() * SIDE).astype(int)
+    masks = masks_of(row)
+    lips = points[48:60]
+    for mask in (masks.wide, masks.tight, masks.lips):
+        assert (mask[lips[:, 1], lips[:, 0]] > 0.5).all()
+        assert not mask[: SIDE // 2 - 2].any()  # the network gives the upper half back as it was
+        for border in (mask[-1], mask[:, 0], mask[:, -1]):
+            assert not border.any()
+    assert masks.wide[points[30, 1] - 8, points[30, 0]] == 0  # the nose stays
+
+
+def test_the_cheek_knobs_narrow_the_mask():
+    widths = []
+    for cheek in (20, 90):
+        mask = masks_of(placed(face(), left_cheek=cheek, right_cheek=cheek)).wide
+        widths.append((mask[SIDE * 7 // 8] > 0.5).sum().item())
+    assert widths[0] < widths[1]
+
+
+def test_the_crop_itself_changes_nothing():
+    crop, _, masks = material()
+    blender = Blender(SIDE)
+    change, seam = blender(crop, crop, masks, blender.rest(), ONE)
+    assert not change.any()
+    assert seam.gain == 1
+    assert not seam.colour.any()
+
+
+def test_a_tint_is_taken_out_and_the_mouth_stays():
+    crop, wanted, masks = material()
+    tint = torch.tensor([0.06, 0.0, -0.06])[:, None, None]
+    blender, plain = Blender(SIDE), Blender(SIDE, matched=False)
+    clean = plain(crop, wanted, masks, plain.rest(), ONE)[0]
+    tinted = plain(crop, wanted + tint, masks, plain.rest(), ONE)[0]
+    matched = blender(crop, wanted + tint, masks, blender.rest(), ONE)[0]
+    skin = (masks.wide > 0.9) & (masks.tight < 0.1)
+    left = (matched - clean)[:, skin].abs().mean() / (tinted - clean)[:, skin].abs().mean()
+    assert left < 0.2
+    mouth = masks.lips > 0.9
+    assert (matched - clean)[:, mouth].abs().mean() < 0.02
+    assert clean[:, mouth].abs().mean() > 0.1  # and it did open
+
+
+def test_softness_is_sharpened_towards_the_skin():
+    random = np.random.default_rng(0)
+    crop, _, masks = material()
+    pores = torch.from_numpy(random.normal(0, 0.03, (3, SIDE, SIDE)).astype(np.float32))
+    blender = Blender(SIDE)
+    seam = blender(crop + pores, crop + 0.6 * pores, masks, blender.rest(), ONE)[1]
+    assert 1.3 < seam.gain < 1.75
+
+
+def test_the_seam_is_taken_up_a_little_at_a_time():
+    crop, wanted, masks = material()
+    blender = Blender(SIDE)
+    full = blender(crop, wanted + 0.05, masks, blender.rest(), ONE)[1]
+    part = blender(crop, wanted + 0.05, masks, blender.rest(), ONE * 0.25)[1]
+    torch.testing.assert_close(part.colour, 0.25 * full.colour)

@@ -1,0 +1,167 @@
+"""A film and a voice -> the film, saying what the voice says.
+
+For pictures that were rendered or recorded beforehand and carry no landmarks: they are found frame
+by frame, and a mouth painter does to each frame what it does live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+
+from vcam.audio.wav import read_wav
+from vcam.camera.video_file import VideoFile
+from vcam.errors import MediaError
+from vcam.landmarks import Face, Landmarker
+from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, Frame, Image
+from vcam.stages import MouthPainter
+
+SIMILAR = 0.7  # of the largest face's size: then nobody can tell whose mouth is meant
+LOOK_AGAIN = 5  # frames without the face until the whole picture is searched once more
+
+FindLandmarks = Callable[[Image], "FloatArray | None"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dubbed:
+    """What became of a film."""
+
+    frames: int
+    faceless: int  # frames in which no face was found; they are as they were
+    voice_left: float  # seconds of voice that the film was too short for
+    film_left: float  # seconds of film after the voice's end; the mouth is as it was
+
+
+class FollowedFace:
+    """Finds one face's landmarks in every picture of a film."""
+
+    def __init__(self, landmarker: Landmarker | None = None) -> None:
+        """Raises ConfigError when `vcam[face]` is not installed."""
+        self._landmarker = landmarker or Landmarker()
+        self._last: Face | None = None
+        self._missed = LOOK_AGAIN
+
+    def __call__(self, picture: Image) -> FloatArray | None:
+        """The 68 points [68, 2] in pixels of `picture` [h, w, 3] RGB, or None without a face.
+
+        Raises MediaError when two faces are so alike in size that either could be meant.
+        """
+        face = self._last and self._landmarker.follow(picture, self._last)
+        self._missed = 0 if face else self._missed + 1
+        if face is None and self._missed >= LOOK_AGAIN:
+            face, self._missed = self._search(picture), 0
+        self._last = face or self._last
+        return None if face is None else face.ibug
+
+    def _search(self, picture: Image) -> Face | None:
+        faces = self._landmarker.find(picture)
+        if len(faces) > 1 and faces[1].eye_distance > SIMILAR * faces[0].eye_distance:
+            raise MediaError(
+                f"there are {len(faces)} faces of about one size in the film; "
+                "cut the picture to the one that shall speak"
+            )
+        return faces[0] if faces else None
+
+
+def dub(
+    video: Path,
+    voice: Path,
+    out: Path,
+    painter: MouthPainter,
+    landmarks: FindLandmarks,
+    progress: Callable[[float], None] | None = None,
+) -> Dubbed:
+    """Write `video` with the mouth painted for `voice`, and that voice as its sound, to `out`.
+
+    The film keeps its frames and their times. Where the voice ends before the film, the mouth
+    stays as it was; where the film ends first, the rest of the voice is left out. `progress` hears
+    the share done, 0..1. Raises MediaError when a file cannot be read or written, or when not one
+    frame shows a face.
+    """
+    sound = read_wav(voice)
+    painter.reset()
+    frames = faceless = end = 0
+    with _opened(video) as film, VideoFile(out, _even_size(film), _rate(film)) as camera:
+        for at, picture, share in _pictures(film, video):
+            points = landmarks(picture)
+            faceless += points is None
+            painted = painter.step(Frame(at, picture, points), _nearby(sound, at, painter.context))
+            camera.hear(_part(sound, end, at))
+            camera.send(painted.host())
+            frames, end = frames + 1, at
+            if progress:
+                progress(share)
+        if frames == faceless:
+            raise MediaError(f"no face was found in {video}; give a film that shows one")
+        last = end + TICKS_PER_SECOND // _rate(film)
+        camera.hear(_part(sound, end, last))
+    heard = len(sound.samples)
+    left = (heard - last) / TICKS_PER_SECOND
+    return Dubbed(frames, faceless, max(left, 0.0), max(-left, 0.0))
+
+
+def _opened(video: Path) -> InputContainer:
+    if not video.is_file():
+        raise MediaError(f"there is no film {video}; give the path of one")
+    try:
+        film = av.open(str(video))
+    except (OSError, av.error.FFmpegError) as error:
+        raise MediaError(f"cannot read {video} as a film: {error.strerror}") from error
+    if not film.streams.video:
+        film.close()
+        raise MediaError(f"there is no picture in {video}; give a film")
+    return film
+
+
+def _rate(film: InputContainer) -> int:
+    """Frames a second, in whole numbers, for what wants one; times come from the frames."""
+    return max(1, round(film.streams.video[0].average_rate or 25))
+
+
+def _even_size(film: InputContainer) -> tuple[int, int]:
+    """Width and height without an odd last column and row, which H.264 cannot hold."""
+    stream = film.streams.video[0]
+    return stream.width // 2 * 2, stream.height // 2 * 2
+
+
+def _pictures(film: InputContainer, video: Path) -> Iterator[tuple[int, Image, float]]:
+    """Each frame's tick from 0 on, its pixels, and the share of the film that is read then."""
+    stream = film.streams.video[0]
+    width, height = _even_size(film)
+    zero: Fraction | None = None
+    length = float((film.duration or 0) / av.time_base)
+    try:
+        for index, frame in enumerate(film.decode(stream)):
+            time = _time(frame, index, _rate(film))
+            zero = time if zero is None else zero
+            pixels = frame.to_ndarray(format="rgb24")[:height, :width]
+            share = min(1.0, float(time - zero) / length) if length > 0 else 0.0
+            yield round((time - zero) * TICKS_PER_SECOND), np.ascontiguousarray(pixels), share
+    except av.error.FFmpegError as error:
+        raise MediaError(f"{video} is damaged: {error.strerror}") from error
+
+
+def _time(frame: VideoFrame, index: int, rate: int) -> Fraction:
+    """When a frame is shown, seconds; counted where the film does not say."""
+    if frame.pts is None or frame.time_base is None:
+        return Fraction(index, rate)
+    return frame.pts * frame.time_base
+
+
+def _part(sound: AudioChunk, start: int, end: int) -> AudioChunk:
+    return AudioChunk(start, sound.samples[start:end])
+
+
+def _nearby(sound: AudioChunk, at: int, context: int) -> AudioChunk:
+    """The sound around tick `at`, silence where there is none."""
+    start, end = at - context, at + context
+    known = sound.samples[max(start, 0) : max(end, 0)]
+    before, after = max(-start, 0), max(end - max(start, 0) - len(known), 0)
+    return AudioChunk(start, np.pad(known, (min(before, end - start), after))[: end - start])
