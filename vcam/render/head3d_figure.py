@@ -19,6 +19,7 @@ SKULL_FROM = -0.6  # everything above turns with the skull
 AWAY = -0.62  # normals' z of what never faces the camera, however the head turns
 FADE = 2.2  # light lost per unit of depth into the mouth
 WIDE_OPEN = 0.008  # area between the lips from which the mouth is fully lit
+OUTSIDE = 0.05  # units before the lips where the mouth's own darkness ends
 MOUTH_TILES = (Tile.CAVITY, Tile.TEETH, Tile.TEETH, Tile.TONGUE)
 
 
@@ -79,7 +80,8 @@ class Figure:
         area = max(self._gap(face) - self._shut, 0.0) * float(np.ptp(lips[:, 0]))
         depth = float(lips[:, 2].mean()) - face[self._skin :, 2]
         lit = np.clip(0.74 - FADE * (depth - 0.02), 0.06, 0.66) * self._gums
-        return np.asarray(lit * np.clip(0.12 + area / WIDE_OPEN, 0, 1), np.float32)
+        outside = np.clip(-depth / OUTSIDE, 0, 1)  # a tongue that is put out
+        return np.asarray(lit * np.clip(0.12 + area / WIDE_OPEN + outside, 0, 1), np.float32)
 
     def _all_faces(self) -> IntArray:
         """Triangles of everything that can be seen: not under the headgear, not from behind."""
