@@ -93,8 +93,8 @@ def test_a_frame_depends_on_its_motion_alone(renderer: Head3dRenderer) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shape_changes_the_picture(renderer: Head3dRenderer, name: str) -> None:
-    # A tongue is seen only through an open mouth.
-    rest = {"jawOpen": 0.5} if name == "tongueOut" else {}
+    needs_open_jaw = name in ("tongueOut", "mouthClose")
+    rest = {"jawOpen": 0.5} if needs_open_jaw else {}
     before = pixels(renderer.step(motion(**rest))).astype(int)
     after = pixels(renderer.step(motion(**rest, **{name: 1.0}))).astype(int)
     assert (np.abs(after - before).max(2) > 20).sum() >= 8

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from vcam.arkit import NAMES
+from vcam.arkit import INDEX, NAMES
 from vcam.media import TICKS_PER_SECOND, BlendshapeFace, FloatArray, Frame, Image, Motion
 from vcam.render.head3d_eyes import rotation
 from vcam.render.head3d_figure import Figure
@@ -55,7 +55,7 @@ class Head3dRenderer:
         What is out of range is clamped, what is not a number is neutral.
         """
         assert isinstance(motion.face, BlendshapeFace), type(motion.face)
-        weights = _plausible(motion.face.weights, 0 * SHAPE_LIMIT, SHAPE_LIMIT)
+        weights = _agreeing(_plausible(motion.face.weights, 0 * SHAPE_LIMIT, SHAPE_LIMIT))
         turn = rotation(_plausible(motion.head, -TURN_LIMIT, TURN_LIMIT))
         lift = _breath(motion.at)
         points, lit = self._figure.pose(weights, turn)
@@ -97,6 +97,19 @@ def _breath(at: int) -> float:
 def _plausible(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
     known = np.nan_to_num(np.asarray(values, np.float32), nan=0.0)
     return np.asarray(np.clip(known, low, high), np.float32)
+
+
+def _agreeing(weights: FloatArray) -> FloatArray:
+    """Weights [52] with what a mouth cannot do at once taken back."""
+    fixed = weights.copy()
+    jaw, close, tongue = (INDEX[name] for name in ("jawOpen", "mouthClose", "tongueOut"))
+    fixed[close] = min(weights[close], weights[jaw])  # it closes an open jaw's lips, no more
+    fixed[tongue] = min(
+        weights[tongue], 0.2 + 2 * (weights[jaw] - fixed[close])
+    )  # not through lips
+    rounding = [INDEX["mouthFunnel"], INDEX["mouthPucker"]]
+    fixed[rounding] /= max(1.0, float(weights[rounding].sum()))
+    return fixed
 
 
 def _wall(size: int, look: Look) -> Image:

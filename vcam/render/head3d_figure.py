@@ -14,7 +14,7 @@ from vcam.render.head3d_tiles import Tile, unroll
 from vcam.render.head3d_wear import Garment, cap_edge
 
 PIVOT = np.array([0, -0.75, -0.55], np.float32)  # where the skull sits on the neck
-NECK_TOP, NECK_BOTTOM = -0.80, -1.45  # the neck bends between these heights
+NECK_TOP, NECK_BOTTOM = -0.80, -1.22  # the neck bends between these heights
 SKULL_FROM = -0.6  # everything above turns with the skull
 AWAY = -0.62  # normals' z of what never faces the camera, however the head turns
 FADE = 2.2  # light lost per unit of depth into the mouth
