@@ -16,7 +16,12 @@ RIBS = 34  # of the knitted cap
 
 def blend(canvas: FloatArray, mask: Floats, colour: Colour, strength: float = 1.0) -> None:
     """Lay a colour over a canvas [h, w, 3] where a mask [h, w] says."""
-    canvas += (np.array(colour, np.float32) - canvas) * (mask * strength)[..., None]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if len(rows) == 0:
+        return
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    share = np.asarray(mask[part] * strength, np.float32)[..., None]
+    canvas[part] += (np.array(colour, np.float32) - canvas[part]) * share
 
 
 def filled(points: Floats, blur: float) -> FloatArray:
@@ -33,9 +38,10 @@ def soft(mask: Image, blur: float) -> FloatArray:
 
 def spot(centre: Floats, radii: tuple[float, float]) -> FloatArray:
     """A soft round mask of the face square around a pixel."""
-    y, x = np.ogrid[0:FACE, 0:FACE]
-    gap = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2
-    return np.asarray(np.exp(-gap), np.float32)
+    at = np.arange(FACE, dtype=np.float32)
+    column, row = (np.exp(-(((at - c) / r) ** 2)) for c, r in zip(centre, radii, strict=True))
+    mask = row[:, None] * column[None]
+    return np.asarray(np.where(mask < 1 / 512, 0, mask), np.float32)
 
 
 def atlas(look: Look, asset: HeadAsset) -> Image:
