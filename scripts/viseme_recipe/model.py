@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from viseme_recipe.voices import VOICES
 LOOK_AHEAD = 3  # frames of 10 ms
 CHANNELS = 160
 CROP, BATCH = 300, 24  # frames, crops
+AVERAGE = 200  # steps
 SHARES = {"flite": 0.36, "festival": 0.40, "espeak": 0.24}  # of the crops
 LIPS = [INDEX[name] for name in ("jawOpen", "mouthPucker", "mouthFunnel", "mouthRollLower")]
 
@@ -35,14 +37,14 @@ class Net(nn.Module):
         self.convs = nn.ModuleList([nn.Conv1d(BANDS, CHANNELS, FIRST_TAPS)])
         self.convs += [nn.Conv1d(CHANNELS, CHANNELS, TAPS, dilation=step) for step in DILATIONS]
         self.out = nn.Linear(CHANNELS, len(VISEMES) + 1)
-        self.drop = nn.Dropout(0.1)
+        self.drop = nn.Dropout1d(0.08)  # of whole channels: as good, and cheap
 
     def forward(self, features: Tensor) -> Tensor:
         x = ((features - self.mean) * self.scale).transpose(1, 2)
         x = F.relu(self.convs[0](F.pad(x, (FIRST_TAPS - 1, 0))))
         for conv, dilation in zip(self.convs[1:], DILATIONS, strict=True):
             x = x + F.relu(conv(F.pad(self.drop(x), ((TAPS - 1) * dilation, 0))))
-        return self.out(self.drop(x).transpose(1, 2))
+        return self.out(x.transpose(1, 2))
 
     def export(self, path: Path) -> None:
         """Write what `VisemeNet` reads: float16, convolutions as [out, taps * in]."""
@@ -125,10 +127,11 @@ def train(folders: list[Path], checkpoint: Path, steps: int, until: float) -> bo
     streams = Streams(folders)
     net = Net(*streams.moments())
     optimiser = torch.optim.AdamW(net.parameters(), 2e-3, weight_decay=0.01)
-    done = 0
+    average, done = copy.deepcopy(net), 0  # of the last few hundred steps: steadier than the last
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
         net.load_state_dict(saved["net"])
+        average.load_state_dict(saved.get("average", saved["net"]))
         optimiser.load_state_dict(saved["optimiser"])
         done = saved["done"]
     weight = streams.frequencies().clamp_min(1e-3) ** -0.8
@@ -141,17 +144,21 @@ def train(folders: list[Path], checkpoint: Path, steps: int, until: float) -> bo
     rng, seen, begin = np.random.default_rng(done), 0.0, done
     while done < steps and time.monotonic() < until:
         features, soft, voiced = streams.batch(rng)
-        loss = loss_of(net(features)[:, 30:], soft[:, 30:], voiced[:, 30:], weight)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = net(features)[:, 30:].float()
+        loss = loss_of(logits, soft[:, 30:], voiced[:, 30:], weight)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()
+        with torch.no_grad():
+            for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
+                slow.lerp_(fast, 1 / min(done + 1, AVERAGE))
         done, seen = done + 1, seen + loss.item()
         if done % 100 == 0:
             print(f"step {done}/{steps} loss {seen / (done - begin):.3f}", flush=True)
             seen, begin = 0.0, done
-    torch.save(
-        {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "done": done}, checkpoint
-    )
+    keep = {"net": net.state_dict(), "average": average.state_dict(), "done": done}
+    torch.save({**keep, "optimiser": optimiser.state_dict()}, checkpoint)
     return done >= steps

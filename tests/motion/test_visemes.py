@@ -45,9 +45,15 @@ def held_out() -> list[tuple[FloatArray, FloatArray]]:
     return list(zip(np.split(sound, cuts * HOP), np.split(visemes, cuts), strict=True))
 
 
-def noise(seconds: float, decibels: float) -> FloatArray:
-    hiss = np.random.default_rng(3).standard_normal(int(seconds * TICKS_PER_SECOND))
-    return (10 ** (decibels / 20) * hiss).astype(np.float32)
+def room(seconds: float, decibels: float) -> FloatArray:
+    """What a microphone hears of an empty room: pink noise and the mains' hum."""
+    samples = int(seconds * TICKS_PER_SECOND)
+    spectrum = np.fft.rfft(np.random.default_rng(3).standard_normal(samples))
+    hertz = np.maximum(np.arange(len(spectrum)) / seconds, 30)
+    hiss = np.fft.irfft(spectrum / np.sqrt(hertz), samples)
+    hum = np.sin(2 * np.pi * 100 * np.arange(samples) / TICKS_PER_SECOND)
+    sound = hiss / hiss.std() + 0.5 * hum
+    return (10 ** (decibels / 20) * sound / sound.std()).astype(np.float32)
 
 
 def faces(motions: list[Motion]) -> FloatArray:
@@ -151,7 +157,7 @@ def test_the_mouth_rests_when_nobody_speaks(model):
 
     speech = aperture_variance(SPEECH)
     assert speech > 0.005
-    for sound in (np.zeros(480_000, np.float32), *(noise(10, db) for db in (-80, -65, -50, -40))):
+    for sound in (np.zeros(480_000, np.float32), *(room(10, db) for db in (-80, -65, -50, -40))):
         assert aperture_variance(sound) < 0.01 * speech
 
 
