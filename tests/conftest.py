@@ -115,11 +115,6 @@ def _await_answer(server: SoundServer, process: subprocess.Popen[bytes], log: Pa
     pytest.fail(f"PulseAudio does not start:\n{log.read_text()}")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """The marker of `scripts/test soak`."""
-    config.addinivalue_line("markers", "soak: runs for many minutes")
-
-
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:

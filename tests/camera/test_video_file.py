@@ -124,6 +124,20 @@ def test_gaps_in_the_sound_are_silence_and_overlaps_are_heard_once(tmp_path: Pat
     assert np.abs(np.subtract(onsets(sound(path)), (2400, 124_800))).max() < 100
 
 
+def test_sound_does_not_pile_up_while_no_new_picture_comes(tmp_path: Path) -> None:
+    """As when the engine is down for a while, and the last picture is sent again and again."""
+    path = tmp_path / "film.mp4"
+    with VideoFile(path, SIZE, FPS) as film:
+        for number in range(900):
+            film.hear(
+                AudioChunk(number * STEP, click(STEP, 0) if number % 100 == 0 else click(STEP))
+            )
+            film.send(coded(0, 0))
+            assert len(film._waiting) <= 302
+        film.send(coded(1, 900 * STEP))
+    assert np.abs(np.subtract(onsets(sound(path)), np.arange(9) * 100 * STEP)).max() < 100
+
+
 def test_repeated_and_late_frames_leave_a_still(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
     with VideoFile(path, SIZE, FPS) as film:

@@ -32,6 +32,7 @@ from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, Frame, Image
 TICK = Fraction(1, TICKS_PER_SECOND)
 X264 = {"preset": "veryfast", "crf": "20"}
 VOICE_BITS_PER_SECOND = 96_000
+CROWD = 300  # blocks of sound that wait for their pictures; older ones wait no longer
 SILENCE = np.zeros(TICKS_PER_SECOND, np.float32)
 
 
@@ -128,12 +129,14 @@ class VideoFile:
 
     def _write_sound_until(self, end: int | None) -> None:
         """Write what was heard before tick `end`, or all of it, so that both streams interleave."""
-        while self._waiting and (end is None or self._waiting[0].start < end):
+        while self._waiting:
             sound = self._waiting.popleft()
-            size = len(sound.samples) if end is None else max(0, end - sound.start)
-            if size < len(sound.samples):
-                self._waiting.appendleft(AudioChunk(sound.start + size, sound.samples[size:]))
+            all_of_it = end is None or sound.end <= end or len(self._waiting) > CROWD
+            size = len(sound.samples) if all_of_it else max(0, (end or 0) - sound.start)
             self._write_at(sound.start - (self._zero or 0), sound.samples[:size])
+            if not all_of_it:
+                self._waiting.appendleft(AudioChunk(sound.start + size, sound.samples[size:]))
+                return
 
     def _write_at(self, start: int, samples: FloatArray) -> None:
         for gap in range(self._heard, start, len(SILENCE)):
