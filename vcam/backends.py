@@ -41,6 +41,15 @@ def _head3d(asked: Asked) -> Renderer:
     return Head3dRenderer(asked.size, LOOKS[asked.profile.look])
 
 
+def _puppet(asked: Asked) -> Renderer:
+    from vcam.render.puppet import open_puppet
+
+    profile = asked.profile
+    if profile.folder is None:
+        raise ConfigError("the puppet needs a photo: vcam profile create NAME --photo ME.jpg")
+    return open_puppet(profile.folder, profile.background, asked.size)
+
+
 def _passthrough(asked: Asked) -> MouthPainter:
     from vcam.mouth.passthrough import Passthrough
 
@@ -48,7 +57,7 @@ def _passthrough(asked: Asked) -> MouthPainter:
 
 
 MOTION: dict[str, Callable[[Asked], MotionModel]] = {"visemes": _visemes}
-RENDERER: dict[str, Callable[[Asked], Renderer]] = {"head3d": _head3d}
+RENDERER: dict[str, Callable[[Asked], Renderer]] = {"head3d": _head3d, "puppet": _puppet}
 MOUTH: dict[str, Callable[[Asked], MouthPainter]] = {"passthrough": _passthrough}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import reprlib  # plain repr of a few hundred bytes of YAML with aliases can fill the memory
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ T = TypeVar("T")
 
 FPS_CHOICES = (25, 30)
 LARGEST_FILE = 1 << 20  # bytes of YAML; a profile is a few hundred
+# What PyYAML's constructors raise for values such as `!!int ""`.
+_STUMBLES = (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, *_STUMBLES) as error:
         raise ConfigError(f"{path} is not valid YAML: {_first_line(error)}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"{path} must hold settings as `name: value` lines")
@@ -61,7 +64,9 @@ def build(kind: type[T], data: Mapping[str, Any], where: str) -> T:
     hints = get_type_hints(kind)
     for key in data:
         if key not in known:
-            raise ConfigError(f"{where}: unknown setting {key}{suggestion(str(key), known)}")
+            raise ConfigError(
+                f"{where}: unknown setting {key!s:.80}{suggestion(str(key)[:80], known)}"
+            )
     for name, field in known.items():
         if name not in data and field.default is MISSING and field.default_factory is MISSING:
             raise ConfigError(f"{where}: setting {name} is missing")
@@ -82,7 +87,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return build(kind, value, where)
     wanted = {float: (int, float), int: (int,), str: (str,), bool: (bool,)}.get(kind)
     if wanted and (not isinstance(value, wanted) or (isinstance(value, bool) and kind is not bool)):
-        raise ConfigError(f"{where} must be {_plain(kind)}, not {value!r:.60}")
+        raise ConfigError(f"{where} must be {_plain(kind)}, not {reprlib.repr(value):.60}")
     return value
 
 

@@ -6,23 +6,19 @@ photo's own edges with a guided filter (He et al., "Guided image filtering", 201
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from vcam.errors import ConfigError
 from vcam.litert import LiteNet
 from vcam.media import FloatArray, Image
 from vcam.picture import read_picture
 from vcam.prepared import Prepared
 
-KINDS = ("keep", "blur")
 _SIDE = 256  # pixels the network sees
 _LEVELS = (0.12, 0.88)  # of the mask, that become nothing and all
 _RADIUS, _SMOOTH = 1 / 48, 1e-4  # of the guided filter: share of the side, variance
-_COLOUR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 def person(photo: Image) -> FloatArray:
@@ -52,27 +48,22 @@ def cleaned(photo: Image, alpha: Image) -> Image:
     return np.asarray(mixed, np.uint8)
 
 
-def backdrop(kind: str, photo: Prepared, size: int) -> Image:
-    """What is behind the person, [size, size, 3]: "keep", "blur", "#rrggbb" or a picture's path.
+def backdrop(kind: str, photo: Prepared, size: int, folder: Path) -> Image:
+    """What is behind the person, [size, size, 3].
 
-    Raises ConfigError when `kind` is none of them or the picture cannot be read.
+    `kind` is "keep", "blur", "black", "#rrggbb" or the name of a picture in `folder`. Raises
+    ConfigError when the picture cannot be read.
     """
-    if _COLOUR.fullmatch(kind):
-        colour = [int(kind[i : i + 2], 16) for i in (1, 3, 5)]
-        return np.full((size, size, 3), colour, np.uint8)
-    if kind not in KINDS:
-        return _covering(read_picture(_picture(kind)).colours, size)
-    small = photo.resized(size)
-    plate = _without_person(small)
+    colour = "#000000" if kind == "black" else kind
+    if colour.startswith("#"):
+        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        return np.full((size, size, 3), rgb, np.uint8)
+    if kind not in ("keep", "blur"):
+        return _covering(read_picture(folder / kind).colours, size)
+    plate = _without_person(photo.resized(size))
     if kind == "blur":
         plate = np.asarray(cv2.GaussianBlur(plate, (0, 0), size / 32), np.uint8)
     return plate
-
-
-def _picture(kind: str) -> Path:
-    if kind.startswith("#") or not kind.strip() or "\0" in kind:
-        raise ConfigError(f"background {kind!r:.60}: give keep, blur, #rrggbb or a picture's path")
-    return Path(kind).expanduser()
 
 
 def _covering(picture: Image, size: int) -> Image:

@@ -1,6 +1,6 @@
 """A person's prepared photo: what a profile's folder holds besides its settings.
 
-`portrait.png` is the framed photo with the person's outline as its alpha, `tracked.npz` the points
+`portrait.png` is the framed photo with the person's outline as its alpha, `face.npz` the points
 of the face and the expression in it. Both are read without trusting them.
 """
 
@@ -19,9 +19,9 @@ from vcam.errors import ConfigError
 from vcam.media import FloatArray, Image
 from vcam.picture import read_picture
 
-PORTRAIT, TRACKED = "portrait.png", "tracked.npz"
+PORTRAIT, TRACKED = "portrait.png", "face.npz"
 POINTS, SHAPES = (478, 3), (52,)
-LARGEST = 4 << 20  # bytes of tracked.npz, unpacked
+LARGEST = 4 << 20  # bytes of face.npz, unpacked
 SIDES = (256, 2048)  # pixels of a portrait
 _DAMAGED = (
     *(ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error, SyntaxError),

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from vcam.backends import MOTION, MOUTH, RENDERER
+from vcam.badge import Badge
+from vcam.compose import Framing
 from vcam.config import build, read_yaml, suggestion
+from vcam.consent import Consent, require
 from vcam.errors import ConfigError
 
-VERSION = 1
+VERSION = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+SETTINGS = "profile.yaml"
+BACKGROUND = re.compile(r"keep|blur|black|#[0-9A-Fa-f]{6}|background\.(png|jpg)")
+LONGEST_TITLE = 80
+MOST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +37,26 @@ class Profile:
     mouth: str = "auto"
     look: str = "sunny"  # which of head3d's looks
     seed: int = 0  # of blinks and glances
+    background: str = "keep"  # or blur, black, #rrggbb, background.png in the folder
+    badge: Badge = field(default_factory=Badge)
+    framing: Framing = field(default_factory=Framing)
+    consent: Consent = field(default_factory=Consent)
     folder: Path | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed <= MOST_SEED:
+            raise ConfigError(f"seed {self.seed:.20g} is not within 0 and {MOST_SEED}")
+        if not self.title.isprintable() or not 0 < len(self.title) <= LONGEST_TITLE:
+            raise ConfigError(f"title must be 1 to {LONGEST_TITLE} printable characters")
+        if not BACKGROUND.fullmatch(self.background):
+            raise ConfigError(
+                f"background {self.background!r:.60}: give keep, blur, black, #rrggbb, "
+                "or background.png or .jpg that lies in the profile's folder"
+            )
+
+    def require_consent(self) -> None:
+        """Raise ConfigError if the profile shows a person who has not agreed; before any run."""
+        require(self.consent, self.portrait, self.folder.name if self.folder else self.title)
 
     @property
     def portrait(self) -> Path | None:
@@ -41,6 +71,11 @@ def folders() -> list[Path]:
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
     shipped = Path(__file__).parents[1] / "profiles"
     return [*([Path(own)] if own else []), data / "vcam" / "profiles", shipped]
+
+
+def home() -> Path:
+    """Where the user's own profiles are made."""
+    return folders()[0]
 
 
 def names() -> list[str]:
@@ -63,14 +98,59 @@ def load(name: str) -> Profile:
 
 def read(folder: Path) -> Profile:
     """The profile in `folder`; reading never executes anything."""
-    path = folder / "profile.yaml"
-    data = read_yaml(path)
+    path = folder / SETTINGS
+    data = _migrated(read_yaml(path), path)
     if "folder" in data:
         raise ConfigError(f"{path}: unknown setting folder")
-    profile = build(Profile, data, str(path))
-    if profile.version != VERSION:
-        raise ConfigError(f"{path}: version {profile.version}; this vcam reads {VERSION}")
+    try:
+        profile = build(Profile, data, str(path))
+    except ConfigError as error:
+        text = str(error)
+        raise ConfigError(text if text.startswith(str(path)) else f"{path}: {text}") from error
     for table, key in ((MOTION, "motion"), (RENDERER, "renderer"), (MOUTH, "mouth")):
         if (chosen := getattr(profile, key)) not in ("auto", *table):
-            raise ConfigError(f"{path}: unknown {key} {chosen}{suggestion(chosen, table)}")
+            raise ConfigError(f"{path}: unknown {key} {chosen:.40}{suggestion(chosen[:40], table)}")
     return replace(profile, folder=folder)
+
+
+def write(profile: Profile, folder: Path) -> None:
+    """Write the settings that differ from the defaults; the file appears whole or not at all."""
+    data = {"version": VERSION, "title": profile.title} | _differences(profile, Profile())
+    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    unfinished = folder / f".{SETTINGS}.part"
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(folder / SETTINGS)
+
+
+def _differences(given: Any, usual: Any) -> dict[str, Any]:
+    """Fields of a dataclass that are not as usual, nested ones likewise."""
+    kept: dict[str, Any] = {}
+    for name, value in asdict(given).items():
+        if name == "folder" or getattr(given, name) == getattr(usual, name):
+            continue
+        nested = isinstance(value, dict)
+        kept[name] = _differences(getattr(given, name), getattr(usual, name)) if nested else value
+    return kept
+
+
+def _from_1(data: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew no consent, badge, framing or background; their defaults are safe."""
+    return data | {"version": 2}
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+
+
+def _migrated(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The settings as this version knows them; the file is left as it is."""
+    version = data.get("version", VERSION)
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise ConfigError(f"{path}: version must be a whole number from 1")
+    if version > VERSION:
+        raise ConfigError(
+            f"{path}: version {version:.20g} was made by a newer vcam; this one reads {VERSION}"
+        )
+    while version != VERSION:
+        data = MIGRATIONS[version](data)
+        version = data["version"]
+    return data

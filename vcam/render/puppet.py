@@ -10,11 +10,14 @@ z tilts the top of the head to the picture's left.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from vcam.cutout import backdrop
 from vcam.landmarks import IBUG
 from vcam.media import BlendshapeFace, Frame, Image, Motion
-from vcam.prepared import Prepared
+from vcam.prepared import Prepared, read_prepared
 from vcam.render.puppet_body import Body
 from vcam.render.puppet_draw import Drawing, over
 from vcam.render.puppet_parts import Part
@@ -48,6 +51,12 @@ class PuppetRenderer:
             self._drawing.sharpen(drawn, zone, points, self._body.detailed, uv, self._texture)
         pixels = over(self._background, drawn)
         return Frame(motion.at, pixels, face[list(IBUG), :2].copy())
+
+
+def open_puppet(folder: Path, background: str, size: int) -> PuppetRenderer:
+    """The puppet of a profile's folder. Raises ConfigError when what lies there is not in order."""
+    photo = read_prepared(folder)
+    return PuppetRenderer(photo, size, backdrop(background, photo, size, folder))
 
 
 def _texture(photo: Prepared, parts: list[Part]) -> Image:
