@@ -1,21 +1,28 @@
 """Which stage does which job: tables of openers, tried in order, every failure reported.
 
-An opener imports its backend only when it is called, so that the CPU path never loads torch.
+An opener imports its backend only when it is called, and looks for weights and a GPU before that,
+so that the CPU path never loads torch. Motion models and renderers must speak of the same kind of
+face; "auto" takes the first renderer that opens together with a motion model.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from vcam.errors import ConfigError, VcamError
+from vcam import weights
+from vcam.errors import ConfigError, DeviceError, VcamError
+from vcam.media import BlendshapeFace, FlameFace
 from vcam.stages import MotionModel, MouthPainter, Renderer
 
 if TYPE_CHECKING:
     from vcam.profile import Profile
 
 S = TypeVar("S")
+Face = type[FlameFace] | type[BlendshapeFace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +34,46 @@ class Asked:
     size: int  # pixels, square
 
 
+@dataclass(frozen=True, slots=True)
+class Backend(Generic[S]):
+    """How to open a stage, and the kind of face it speaks or hears of (None: any)."""
+
+    open: Callable[[Asked], S]
+    face: Face | None = None
+
+
+def _artalk(asked: Asked) -> MotionModel:
+    path = weights.find("artalk")
+    _require_cuda("ARTalk")
+    from vcam.motion.artalk import ArtalkMotion
+    from vcam.motion.interpolate import ResampledMotion
+
+    profile = asked.profile
+    style = path.parent / "style_motion" / "natural_0.safetensors"
+    model = ArtalkMotion(path, profile.mode, style if style.is_file() else None, profile.seed)
+    return ResampledMotion(model, asked.fps)
+
+
 def _visemes(asked: Asked) -> MotionModel:
     from vcam.motion.visemes import VisemeMotion
 
     return VisemeMotion(fps=asked.fps, seed=asked.profile.seed)
+
+
+def _gagavatar(asked: Asked) -> Renderer:
+    folder = _photo_folder(asked.profile)
+    released, flame = weights.find("gagavatar"), weights.find("flame")
+    _require_cuda("GAGAvatar")
+    from vcam.render.gagavatar import GagavatarRenderer
+
+    return GagavatarRenderer.open(folder, released, flame, asked.size, asked.profile.background)
+
+
+def _puppet(asked: Asked) -> Renderer:
+    folder = _photo_folder(asked.profile)
+    from vcam.render.puppet import open_puppet
+
+    return open_puppet(folder, asked.profile.background, asked.size)
 
 
 def _head3d(asked: Asked) -> Renderer:
@@ -41,13 +84,12 @@ def _head3d(asked: Asked) -> Renderer:
     return Head3dRenderer(asked.size, LOOKS[asked.profile.look])
 
 
-def _puppet(asked: Asked) -> Renderer:
-    from vcam.render.puppet import open_puppet
+def _musetalk(asked: Asked) -> MouthPainter:
+    weights.find("musetalk")
+    _require_cuda("MuseTalk")
+    from vcam.mouth.musetalk import MuseTalkMouth
 
-    profile = asked.profile
-    if profile.folder is None:
-        raise ConfigError("the puppet needs a photo: vcam profile create NAME --photo ME.jpg")
-    return open_puppet(profile.folder, profile.background, asked.size)
+    return MuseTalkMouth.open(weights.folder())
 
 
 def _passthrough(asked: Asked) -> MouthPainter:
@@ -56,22 +98,75 @@ def _passthrough(asked: Asked) -> MouthPainter:
     return Passthrough()
 
 
-MOTION: dict[str, Callable[[Asked], MotionModel]] = {"visemes": _visemes}
-RENDERER: dict[str, Callable[[Asked], Renderer]] = {"head3d": _head3d, "puppet": _puppet}
-MOUTH: dict[str, Callable[[Asked], MouthPainter]] = {"passthrough": _passthrough}
+def _photo_folder(profile: Profile) -> Path:
+    if profile.folder is None or profile.portrait is None:
+        raise ConfigError("there is no photo in this profile: vcam profile create NAME --photo ME")
+    return profile.folder
 
 
-def first_that_opens(
-    table: Mapping[str, Callable[[Asked], S]], name: str, asked: Asked
-) -> tuple[str, S]:
-    """The backend called `name`, or for "auto" the first of `table` that opens.
+def _require_cuda(what: str) -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise DeviceError(f"{what} needs torch: pip install 'vcam[neural]'")
+    import torch
 
-    Raises ConfigError that lists why each candidate failed.
-    """
-    failures = []
-    for candidate in table if name == "auto" else (name,):
+    if not torch.cuda.is_available():
+        raise DeviceError(f"{what} needs an NVIDIA GPU; `vcam doctor` tells what torch finds")
+
+
+MOTION: dict[str, Backend[MotionModel]] = {
+    "artalk": Backend(_artalk, FlameFace),
+    "visemes": Backend(_visemes, BlendshapeFace),
+}
+RENDERER: dict[str, Backend[Renderer]] = {
+    "gagavatar": Backend(_gagavatar, FlameFace),
+    "puppet": Backend(_puppet, BlendshapeFace),
+    "head3d": Backend(_head3d, BlendshapeFace),
+}
+MOUTH: dict[str, Backend[MouthPainter]] = {
+    "musetalk": Backend(_musetalk),
+    "passthrough": Backend(_passthrough),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The three stages of a path, and their names."""
+
+    motion: MotionModel
+    renderer: Renderer
+    mouth: MouthPainter
+    names: tuple[str, str, str]
+
+
+def open_stages(asked: Asked) -> Opened:
+    """The stages a profile asks for; raises ConfigError that lists why each candidate failed."""
+    profile, failures = asked.profile, list[str]()
+    for name in _candidates(RENDERER, profile.renderer):
+        face = RENDERER[name].face
+        fitting = {key: found for key, found in MOTION.items() if found.face is face}
+        if profile.motion not in ("auto", *fitting):
+            failures.append(f"  {name}: it takes no motion of {profile.motion}")
+            continue
         try:
-            return candidate, table[candidate](asked)
+            renderer = RENDERER[name].open(asked)
+            motion_name, motion = _first_that_opens(fitting, profile.motion, asked)
         except (ImportError, VcamError) as error:
-            failures.append(f"  {candidate}: {error}")
-    raise ConfigError("no backend opens for this profile\n" + "\n".join(failures))
+            failures.append(f"  {name}: {error}")
+            continue
+        mouth_name, mouth = _first_that_opens(MOUTH, profile.mouth, asked)
+        return Opened(motion, renderer, mouth, (motion_name, name, mouth_name))
+    raise ConfigError("no renderer opens for this profile\n" + "\n".join(failures))
+
+
+def _first_that_opens(table: Mapping[str, Backend[S]], name: str, asked: Asked) -> tuple[str, S]:
+    failures = []
+    for candidate in _candidates(table, name):
+        try:
+            return candidate, table[candidate].open(asked)
+        except (ImportError, VcamError) as error:
+            failures.append(f"{candidate}: {error}")
+    raise ConfigError("; ".join(failures))
+
+
+def _candidates(table: Mapping[str, Backend[S]], name: str) -> tuple[str, ...]:
+    return tuple(table) if name == "auto" else (name,)

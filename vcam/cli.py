@@ -9,20 +9,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 import psutil
 from rich.console import Console
 from rich.live import Live
 from rich.progress import Progress
 
-from vcam import __version__, models_cli
-from vcam.config import FPS_CHOICES, RunConfig
-from vcam.errors import DeviceError, MediaError, VcamError
+from vcam.config import RunConfig
+from vcam.errors import DeviceError, VcamError
+from vcam.options import SAMPLE, parser
 from vcam.stats import Snapshot
 
-SAMPLE = Path(__file__).parent / "assets" / "hello.wav"
 DRAW_EVERY = 1 / 8  # seconds
 LOG_EVERY = 5.0  # seconds
 INTERRUPTED = 130
@@ -32,7 +31,7 @@ out = Console()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, 1 for a known trouble, 2 for a wrong command line."""
-    options = _parser().parse_args(arguments)
+    options = parser(COMMANDS).parse_args(arguments)
     try:
         options.command(options)
     except VcamError as error:
@@ -48,14 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """vcam run: live, from the microphone to the camera."""
-    config = RunConfig(
-        profile=options.profile,
+    config = replace(
+        _config(options),
         microphone=options.mic,
         wav=options.wav,
         voice=options.voice,
         camera=options.camera,
-        fps=options.fps,
-        size=options.size,
         seconds=options.seconds,
     )
     last = _live(config, options.hud)
@@ -65,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
 
 def render(options: argparse.Namespace) -> None:
     """vcam render: a voice recording becomes a film."""
-    _film(options.voice, options.output, options)
+    _film(options.voice, options.output, _config(options))
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -79,7 +76,7 @@ def demo(options: argparse.Namespace) -> None:
         wav = None if options.mic else SAMPLE
         _live(RunConfig(camera=[*usable, "none"][0], wav=wav), hud=True)
     if not options.mic:
-        _film(SAMPLE, options.output, options)
+        _film(SAMPLE, options.output, RunConfig())
 
 
 def devices(options: argparse.Namespace) -> None:
@@ -121,6 +118,33 @@ def bench(options: argparse.Namespace) -> None:
         last = measure.live(*what, options.seconds, _say(status.update))
     out.print(measure.table(cost, last))
     print(json.dumps(measure.as_json(cost, last)))
+
+
+def dub(options: argparse.Namespace) -> None:
+    """vcam dub: a film's mouth repainted for another voice."""
+    from vcam import weights
+    from vcam.dub import FollowedFace
+    from vcam.dub import dub as dubbed
+    from vcam.mouth.musetalk import MuseTalkMouth
+
+    weights.find("musetalk")
+    with Progress(console=out, transient=True) as progress:
+        task = progress.add_task("dubbing", total=1.0)
+        became = dubbed(
+            options.film,
+            options.voice,
+            options.output,
+            MuseTalkMouth.open(weights.folder()),
+            FollowedFace(),
+            lambda done: progress.update(task, completed=done),
+        )
+    _plain(f"{options.output.resolve()}: {became.frames} frames, {became.faceless} without a face")
+
+
+def _config(options: argparse.Namespace) -> RunConfig:
+    return RunConfig(
+        profile=options.profile, fps=options.fps, size=options.size, output=options.output_size
+    )
 
 
 def _say(update: Callable[[str], None]) -> Callable[[Snapshot], None]:
@@ -184,26 +208,16 @@ def _summary(last: Snapshot) -> str:
     )
 
 
-def _film(voice_path: Path, output: Path, options: argparse.Namespace) -> None:
+def _film(voice_path: Path, output: Path, config: RunConfig) -> None:
     """Make the film, with a progress bar; say where it is."""
-    from vcam import profile
-    from vcam.audio.wav import read_wav
-    from vcam.camera.video_file import VideoFile
-    from vcam.engine import Engine
-    from vcam.offline import film
+    from vcam.offline import filmed
 
-    if output.suffix.lower() != ".mp4":
-        raise MediaError(f"cannot film into {output}: the file must be called something.mp4")
-    chosen, voice = profile.load(options.profile), read_wav(voice_path).samples
     with Progress(console=out, transient=True) as progress:
         task = progress.add_task("loading the avatar", total=1.0)
-        engine = Engine.open(chosen, options.fps, options.size)
-        with VideoFile(output, (options.size, options.size), options.fps) as recorder:
-            progress.update(task, description="filming")
-            for done in film(voice, engine, recorder):
-                _say_first(done)
-                progress.update(task, completed=done)
-    _plain(f"{output.resolve()}  ({len(voice) / 48_000:.1f} s, {recorder.format})")
+        for done in filmed(voice_path, output, config):
+            _say_first(done)
+            progress.update(task, completed=done, description="filming")
+    _plain(f"{output.resolve()}")
 
 
 def _say_first(done: float) -> None:
@@ -223,70 +237,5 @@ def _list(title: str, rows: list[tuple[str, str | None]]) -> None:
         _plain(f"  {name}" + (f"\n      {trouble}" if trouble else ""), "dim" if trouble else None)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="vcam", description="A talking avatar in your video call, driven by voice alone."
-    )
-    parser.add_argument("--version", action="version", version=f"vcam {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add_run(commands)
-    _add_render(commands)
-    _add_demo(commands)
-    _add_bench(commands)
-    models_cli.add_parser(commands)
-    for command, text in ((devices, "list microphones and cameras"), (doctor, "say what to mend")):
-        commands.add_parser(command.__name__, help=text).set_defaults(command=command)
-    return parser
-
-
-if TYPE_CHECKING:
-    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-
-def _add_run(commands: Commands) -> None:
-    parser = commands.add_parser("run", help="live, from the microphone to the camera")
-    _add_face(parser)
-    sound = parser.add_mutually_exclusive_group()
-    sound.add_argument("--mic", metavar="NAME", help="a microphone of `vcam devices`")
-    sound.add_argument("--wav", metavar="FILE", type=Path, help="play a file as the microphone")
-    parser.add_argument(
-        "--camera", default="auto", metavar="NAME", help="auto, a camera, FILE.mp4, or none"
-    )
-    parser.add_argument(
-        "--voice", default="auto", metavar="NAME", help="virtual microphone: auto, an output, none"
-    )
-    parser.add_argument("--seconds", type=float, help="stop after so long")
-    parser.add_argument(
-        "--no-hud", dest="hud", action="store_false", help="log a line every 5 s instead"
-    )
-    parser.add_argument("--json", action="store_true", help="print the last numbers as JSON")
-    parser.set_defaults(command=run)
-
-
-def _add_render(commands: Commands) -> None:
-    parser = commands.add_parser("render", help="make a film of a voice recording")
-    parser.add_argument("voice", type=Path, metavar="VOICE.wav")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
-    _add_face(parser)
-    parser.set_defaults(command=render)
-
-
-def _add_demo(commands: Commands) -> None:
-    parser = commands.add_parser("demo", help="let the demo avatar speak")
-    parser.add_argument("--mic", action="store_true", help="with your own voice, live")
-    parser.add_argument("-o", "--output", type=Path, default=Path("vcam-demo.mp4"))
-    parser.set_defaults(command=demo, profile="demo", fps=30, size=512)
-
-
-def _add_bench(commands: Commands) -> None:
-    parser = commands.add_parser("bench", help="measure what this machine can do")
-    _add_face(parser)
-    parser.add_argument("--wav", metavar="FILE", type=Path, default=SAMPLE)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the live run")
-    parser.set_defaults(command=bench)
-
-
-def _add_face(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", default="demo", metavar="NAME", help="whose face")
-    parser.add_argument("--fps", type=int, default=30, choices=FPS_CHOICES)
-    parser.add_argument("--size", type=int, default=512, help="pixels, square")
+_ALL = (run, render, demo, dub, bench, devices, doctor)
+COMMANDS = {command.__name__: command for command in _ALL}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import reprlib  # plain repr of a few hundred bytes of YAML with aliases can fill the memory
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
@@ -31,16 +32,35 @@ class RunConfig:
     voice: str = "auto"  # the virtual microphone: auto, none, or the name of an output
     camera: str = "auto"
     fps: int = 30
-    size: int = 512
+    size: int = 512  # of the square the engine draws
+    output: str = ""  # WIDTHxHEIGHT of the picture; empty: the square itself
     seconds: float | None = None  # stop after so long
 
+    @property
+    def picture(self) -> tuple[int, int]:
+        """Width and height of what the camera gets."""
+        return picture_size(self.output) if self.output else (self.size, self.size)
+
     def __post_init__(self) -> None:
+        if self.output:
+            picture_size(self.output)
         if self.fps not in FPS_CHOICES:
             raise ConfigError(f"--fps {self.fps}: vcam runs at 25 or 30 frames per second")
         if not 128 <= self.size <= 1024 or self.size % 2:
             raise ConfigError(f"--size {self.size}: give an even number from 128 to 1024")
         if self.seconds is not None and self.seconds <= 0:
             raise ConfigError(f"--seconds {self.seconds}: give a number above 0")
+
+
+def picture_size(text: str) -> tuple[int, int]:
+    """(width, height) from "1280x720"; raises ConfigError."""
+    found = re.fullmatch(r"(\d{3,4})x(\d{3,4})", text)
+    if not found:
+        raise ConfigError(f"--output {text:.20}: write WIDTHxHEIGHT, such as 1280x720")
+    width, height = int(found[1]), int(found[2])
+    if not (128 <= width <= 3840 and 128 <= height <= 2160) or width % 2 or height % 2:
+        raise ConfigError(f"--output {text}: give even numbers, from 128x128 to 3840x2160")
+    return width, height
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

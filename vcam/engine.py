@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 
-from vcam.backends import MOTION, MOUTH, RENDERER, Asked, first_that_opens
+from vcam.backends import Asked, open_stages
 from vcam.media import AudioChunk, Frame, frame_ticks
 from vcam.pipeline import Pipeline
 from vcam.profile import Profile
@@ -45,13 +45,10 @@ class Engine:
         watch: Stopwatch | None = None,
     ) -> Engine:
         """Open the profile's backends and run once through all of them; `say` hears progress."""
-        asked = Asked(profile, fps, size)
         say("loading")
-        motion_name, motion = first_that_opens(MOTION, profile.motion, asked)
-        renderer_name, renderer = first_that_opens(RENDERER, profile.renderer, asked)
-        mouth_name, mouth = first_that_opens(MOUTH, profile.mouth, asked)
-        pipeline = Pipeline(motion, renderer, mouth, watch)
-        engine = cls(pipeline, fps, (motion_name, renderer_name, mouth_name))
+        stages = open_stages(Asked(profile, fps, size))
+        pipeline = Pipeline(stages.motion, stages.renderer, stages.mouth, watch)
+        engine = cls(pipeline, fps, stages.names)
         say("warming up")
         engine.warm_up()
         return engine

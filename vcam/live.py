@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vcam import profile, tickcode
+from vcam import profile
 from vcam.audio import portaudio
 from vcam.audio.microphone import Microphone, WavFile
 from vcam.audio.portaudio import default_source
@@ -23,8 +22,9 @@ from vcam.camera.open import FILM, open_camera
 from vcam.camera.steady import SteadyCamera
 from vcam.config import RunConfig
 from vcam.errors import DeviceError
+from vcam.finish import facts, finishing
 from vcam.link.child import ChildLink
-from vcam.media import Frame, Image, frame_ticks
+from vcam.media import Image
 from vcam.session import Session
 from vcam.stages import Camera
 from vcam.stats import Snapshot
@@ -39,13 +39,15 @@ def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None
     """
     sys.setswitchinterval(SWITCH)
     chosen = profile.load(config.profile)
+    chosen.require_consent()
     with ExitStack() as closing:
-        camera = _camera(config)
+        camera = _camera(config, facts(chosen))
         closing.callback(camera.close)
         link = ChildLink(chosen, config.fps, config.size)
         closing.callback(link.close)
         portrait = placeholder(chosen.portrait, config.size)
-        session = Session(link, camera, config.fps, portrait, config.profile, _stamp(config.fps))
+        finish = finishing(chosen, config.picture, config.fps)
+        session = Session(link, camera, config.fps, portrait, config.profile, finish)
         source, voice = _source(config, session), _voice(config, session)
 
         def told(now: Snapshot) -> None:
@@ -55,12 +57,11 @@ def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None
             return session.run(source, config.seconds, told, voice, [source.mend])
 
 
-def _camera(config: RunConfig) -> Camera:
+def _camera(config: RunConfig, told: dict[str, str]) -> Camera:
     """The camera; one that is a device comes back by itself when it was taken away."""
-    size = (config.size, config.size)
     if config.camera == "none" or config.camera.lower().endswith(FILM):
-        return open_camera(config.camera, size, config.fps)
-    return SteadyCamera(lambda: open_camera(config.camera, size, config.fps))
+        return open_camera(config.camera, config.picture, config.fps, told)
+    return SteadyCamera(lambda: open_camera(config.camera, config.picture, config.fps))
 
 
 def _source(config: RunConfig, session: Session) -> SteadySource:
@@ -102,19 +103,6 @@ def _can_make_voice() -> bool:
     except DeviceError:
         return False
     return True
-
-
-def _stamp(fps: int) -> Callable[[Frame], Frame]:
-    """With VCAM_TICK_CODE set, each frame carries its number as a bar code; for device tests."""
-    if not os.environ.get("VCAM_TICK_CODE"):
-        return lambda frame: frame
-
-    def stamped(frame: Frame) -> Frame:
-        pixels = frame.array().copy()
-        tickcode.stamp(pixels, max(0, frame.at) // frame_ticks(fps))
-        return replace(frame, pixels=pixels)
-
-    return stamped
 
 
 @contextmanager

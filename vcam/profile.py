@@ -21,6 +21,7 @@ from vcam.errors import ConfigError
 VERSION = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SETTINGS = "profile.yaml"
+MODES = ("talk", "broadcast")
 BACKGROUND = re.compile(r"keep|blur|black|#[0-9A-Fa-f]{6}|background\.(png|jpg)")
 LONGEST_TITLE = 80
 MOST_SEED = 2**32 - 1
@@ -35,6 +36,7 @@ class Profile:
     motion: str = "auto"
     renderer: str = "auto"
     mouth: str = "auto"
+    mode: str = "talk"  # of ARTalk; or broadcast: exact, and four seconds late
     look: str = "sunny"  # which of head3d's looks
     seed: int = 0  # of blinks and glances
     background: str = "keep"  # or blur, black, #rrggbb, background.png in the folder
@@ -48,6 +50,8 @@ class Profile:
             raise ConfigError(f"seed {self.seed:.20g} is not within 0 and {MOST_SEED}")
         if not self.title.isprintable() or not 0 < len(self.title) <= LONGEST_TITLE:
             raise ConfigError(f"title must be 1 to {LONGEST_TITLE} printable characters")
+        if self.mode not in MODES:
+            raise ConfigError(f"mode {self.mode:.40} is none of {', '.join(MODES)}")
         if not BACKGROUND.fullmatch(self.background):
             raise ConfigError(
                 f"background {self.background!r:.60}: give keep, blur, black, #rrggbb, "
@@ -56,6 +60,8 @@ class Profile:
 
     def require_consent(self) -> None:
         """Raise ConfigError if the profile shows a person who has not agreed; before any run."""
+        if self.renderer == "head3d":  # its portrait is its own picture, and shows nobody
+            return
         require(self.consent, self.portrait, self.folder.name if self.folder else self.title)
 
     @property

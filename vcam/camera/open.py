@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,15 +36,18 @@ def list_cameras() -> list[CameraInfo]:
     return [CameraInfo(*found) for found in virtual.devices()]
 
 
-def open_camera(name: str, size: tuple[int, int], fps: int) -> Camera:
+def open_camera(
+    name: str, size: tuple[int, int], fps: int, facts: Mapping[str, str] | None = None
+) -> Camera:
     """Open `auto` (the first virtual camera that works), a device or card NAME, FILE.mp4 or none.
 
-    `size` is (width, height). DeviceError or MediaError lists what was tried and what mends it.
+    `size` is (width, height); `facts` go into a film's metadata. DeviceError or MediaError lists
+    what was tried and what mends it.
     """
     if name == "none":
         return load("none")(limit=0, name="none")
     if name.lower().endswith(FILM):
-        return load("file")(Path(name), size, fps)
+        return load("file")(Path(name), size, fps, facts)
     failures: list[str] = []
     for found in _candidates(name):
         try:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -49,8 +49,17 @@ class VideoFile:
     `hear` only remembers; `send` and `close` write. Each may be called on a thread of its own.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], fps: int) -> None:
-        """Open a film of `size` (width, height) pixels; MediaError when that cannot be done."""
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        fps: int,
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        """Open a film of `size` (width, height) pixels; MediaError when that cannot be done.
+
+        `facts` are written into it as metadata: title, comment, description.
+        """
         width, height = size
         if width % 2 or height % 2:
             raise MediaError(f"{path}: H.264 wants an even width and height, not {width}x{height}")
@@ -69,6 +78,7 @@ class VideoFile:
             raise MediaError(f"cannot write {path}: it is a directory; name a file in it")
         with self._fragile():
             self._film = av.open(str(self._part), "w", format="mp4")
+            self._film.metadata.update(facts or {})
             self._picture = _picture_stream(self._film, size, fps)
             self._sound = _sound_stream(self._film)
             self._film.start_encoding()

@@ -1,0 +1,97 @@
+"""The command line: what may be typed. What it does is in `cli`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from vcam import __version__, models_cli
+from vcam.config import FPS_CHOICES
+
+SAMPLE = Path(__file__).parent / "assets" / "hello.wav"
+
+Command: TypeAlias = Callable[[argparse.Namespace], None]
+if TYPE_CHECKING:
+    Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def parser(actions: Mapping[str, Command]) -> argparse.ArgumentParser:
+    """The parser; the `command` of what it returns is the one of `actions` that was named."""
+    whole = argparse.ArgumentParser(
+        prog="vcam", description="A talking avatar in your video call, driven by voice alone."
+    )
+    whole.add_argument("--version", action="version", version=f"vcam {__version__}")
+    commands = whole.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, (text, add) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        add(command)
+        command.set_defaults(command=actions[name])
+    models_cli.add_parser(commands)
+    return whole
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _face(parser)
+    sound = parser.add_mutually_exclusive_group()
+    sound.add_argument("--mic", metavar="NAME", help="a microphone of `vcam devices`")
+    sound.add_argument("--wav", metavar="FILE", type=Path, help="play a file as the microphone")
+    parser.add_argument(
+        "--camera", default="auto", metavar="NAME", help="auto, a camera, FILE.mp4, or none"
+    )
+    parser.add_argument(
+        "--voice", default="auto", metavar="NAME", help="virtual microphone: auto, an output, none"
+    )
+    parser.add_argument("--seconds", type=float, help="stop after so long")
+    parser.add_argument(
+        "--no-hud", dest="hud", action="store_false", help="log a line every 5 s instead"
+    )
+    parser.add_argument("--json", action="store_true", help="print the last numbers as JSON")
+
+
+def _render(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("voice", type=Path, metavar="VOICE.wav")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    _face(parser)
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mic", action="store_true", help="with your own voice, live")
+    parser.add_argument("-o", "--output", type=Path, default=Path("vcam-demo.mp4"))
+
+
+def _dub(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("film", type=Path, metavar="FILM.mp4")
+    parser.add_argument("voice", type=Path, metavar="VOICE.wav")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+
+
+def _bench(parser: argparse.ArgumentParser) -> None:
+    _face(parser)
+    parser.add_argument("--wav", metavar="FILE", type=Path, default=SAMPLE)
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the live run")
+
+
+def _nothing(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def _face(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default="demo", metavar="NAME", help="whose face")
+    parser.add_argument("--fps", type=int, default=30, choices=FPS_CHOICES)
+    parser.add_argument("--size", type=int, default=512, help="side of the square that is drawn")
+    parser.add_argument(
+        "--output-size", default="", metavar="WxH", help="of the picture, such as 1280x720"
+    )
+
+
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "run": ("live, from the microphone to the camera", _run),
+    "render": ("make a film of a voice recording", _render),
+    "demo": ("let the demo avatar speak", _demo),
+    "dub": ("repaint the mouth in a film for another voice (needs a GPU)", _dub),
+    "bench": ("measure what this machine can do", _bench),
+    "devices": ("list microphones and cameras", _nothing),
+    "doctor": ("say what works here, and what mends the rest", _nothing),
+}
