@@ -146,9 +146,9 @@ class FlameHead(nn.Module):
 
         The jaw line is the one that shows: it wanders over the mesh as the head turns.
         """
-        bin_ = contour_bin(yaw)
-        faces = torch.cat([self.corners[bin_], self.fixed])
-        weights = torch.cat([self.corner_weights[bin_], self.fixed_weights])
+        row = contour_bin(yaw)[None]  # an index of one entry: a bare one would be read on the host
+        faces = torch.cat([self.corners.index_select(0, row)[0], self.fixed])
+        weights = torch.cat([self.corner_weights.index_select(0, row)[0], self.fixed_weights])
         return (vertices[faces] * weights[..., None]).sum(1)
 
     def _skin(self, vertices: Tensor, joints: Tensor, turns: Tensor) -> Tensor:

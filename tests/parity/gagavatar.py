@@ -30,6 +30,7 @@ SIZE = 512
 
 def check(folder: Path, report: Report, device: str = "cpu", small: bool = False) -> None:
     """Compare with every GAGAvatar file in `folder`; `small` leaves out what needs weights."""
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     with torch.inference_mode():
         parts = Reference.open(folder, "gagavatar_parts", report)
         if parts:
@@ -284,12 +285,12 @@ def check_raster(ref: Reference, case: str, report: Report, device: str) -> None
         report.at_most(f"{name} that differ", wrong, 1)
     for kind, splatter in splatters(cloud, device).items():
         features, _ = splatter.draw(cloud.points, seen)
-        pairs = [(f"{case}.features_crop", features[:, 232:280, 232:280])]
-        if case == "tiny":
-            middle = features[:, ::2, ::2][:, 64:192, 64:192]
-            pairs.append((f"{case}.features_s2_mid", middle))
-        else:
-            pairs.append((f"{case}.features_s8", features[:, ::8, ::8]))
+        views = {
+            f"{case}.features_crop": features[:, 232:280, 232:280],
+            f"{case}.features_s2_mid": features[:, ::2, ::2][:, 64:192, 64:192],
+            f"{case}.features_s8": features[:, ::8, ::8],
+        }
+        pairs = [(name, ours) for name, ours in views.items() if name in ref.tensors]
         for name, ours in pairs:
             compare_features(report, f"{name} {kind}", ours, ref[name], exact=kind != "gsplat")
         if kind != "gsplat":
@@ -332,10 +333,13 @@ def _check_frame(
     net: GagavatarNet, ref: Reference, report: Report, name: str, camera: Tensor, features: Tensor
 ) -> None:
     report.close(f"{name}_t_transform", camera, ref[f"{name}_t_transform"], 1e-5)
-    crop = features[:, 240:272, 240:272]
-    compare_features(report, f"{name}_features_crop", crop, ref[f"{name}_features_crop"], True)
-    coarse = features[:, ::8, ::8]
-    compare_features(report, f"{name}_features_s8", coarse, ref[f"{name}_features_s8"], True)
+    pairs = {"crop": features[:, 240:272, 240:272], "s8": features[:, ::8, ::8]}
+    for part, ours in pairs.items():
+        # Not as for a raster case, whose Gaussians are given: these come out of the networks, and
+        # moving plane points by 3e-8, a third of what a float32 depth resolves here, changes the
+        # order of enough splats to move 2e-4 of the values by more than 1e-3.
+        key = f"{name}_features_{part}"
+        compare_features(report, key, ours, ref[key], exact=False)
     logits = net.upsampler.logits(features[None])[0]
     report.close(f"{name}_logits_s4", logits[:, ::4, ::4], ref[f"{name}_logits_s4"], 0.05)
     picture = logits.sigmoid()[:, ::2, ::2].cpu()

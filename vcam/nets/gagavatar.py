@@ -299,8 +299,9 @@ def plane_points(rotation: Tensor, translation: Tensor, side: int) -> Tensor:
     distance = (origin @ rotation[:, 2]).abs()
     steps = torch.linspace(1, -1, side, device=rotation.device, dtype=rotation.dtype)
     down, across = torch.meshgrid(steps, steps, indexing="ij")
-    rays = torch.stack([across / FOCAL, down / FOCAL, torch.ones_like(down)], -1).view(-1, 3)
-    return origin + distance * (rays @ rotation.T)
+    rays = torch.stack([across / FOCAL, down / FOCAL, torch.ones_like(down)], -1).view(-1, 3, 1)
+    # One small product for each ray, as upstream: the order of splats hangs on the last bits.
+    return origin + distance * torch.matmul(rotation[None], rays)[..., 0]
 
 
 def _two_layers(source: int, hidden: int, target: int) -> nn.Sequential:

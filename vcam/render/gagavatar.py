@@ -147,7 +147,7 @@ class GagavatarRenderer:
         """row [106]: expression 100, head 3, jaw 3 -> what it looks like."""
         with torch.inference_mode():
             self._row.copy_(torch.from_numpy(row))
-            points, seen, marks = self._run_pose(self._row)
+            points, seen, marks = self._run_pose(self._row.to(self._device, non_blocking=True))
             self._points.copy_(marks, non_blocking=True)
             posed = self._mark()
             pixels, coverage = self._run_paint(points, seen)

@@ -3,7 +3,7 @@
 """What `tables` runs on the GPU; see there for the idea.
 
 Names ending in capitals are known when a kernel is compiled. Tables are int32 [2, TILES, words]:
-columns, then rows; records are float32 [6, 32 * words], in order of depth.
+columns, then rows; records are float32 [32 * words, 8], in order of depth.
 """
 
 import triton
@@ -90,15 +90,15 @@ def flatten(
     closeness = 1.0 / (z + 1e-7)
     cx = _pixel(_dot(px, py, pz, seen, focal) * closeness, size)
     cy = _pixel(_dot(px, py, pz, seen + 4, focal) * closeness, size)
-    width = words * BLOCK
-    at = records + place
+    at = records + place * 8  # one sector of memory for each Gaussian
     inside = word[:, None] < words
     tl.store(at, cx, mask=inside)
-    tl.store(at + width, cy, mask=inside)
-    tl.store(at + 2 * width, yy / det, mask=inside)
-    tl.store(at + 3 * width, -xy / det, mask=inside)
-    tl.store(at + 4 * width, xx / det, mask=inside)
-    tl.store(at + 5 * width, tl.load(static + which * 7 + 6), mask=inside)
+    tl.store(at + 1, cy, mask=inside)
+    tl.store(at + 2, yy / det, mask=inside)
+    tl.store(at + 3, -xy / det, mask=inside)
+    tl.store(at + 4, xx / det, mask=inside)
+    tl.store(at + 5, tl.load(static + which * 7 + 6), mask=inside)
+    tl.store(at + 6, which.to(tl.int32).to(tl.float32, bitcast=True), mask=inside)
     # Clamped before they become integers: a Gaussian far outside must not overflow.
     edge = (TILES + 1) * TILE * 1.0
     left = (tl.maximum(tl.minimum(cx - radius, edge), 0.0) / TILE).to(tl.int32)
@@ -124,30 +124,46 @@ def _ones(word):
 
 @triton.jit
 def blend(
-    records, table, order, colours, listed, features, coverage,
-    count, words, tiles, opaque, faint, dark,
-    BLOCK: tl.constexpr, TILE: tl.constexpr, CHANNELS: tl.constexpr,
-    WORDS: tl.constexpr, BATCH: tl.constexpr, PRECISION: tl.constexpr,
-):  # fmt: skip
-    """Draw one tile: list its Gaussians a stretch at a time, blend them, stop when it is full."""
-    tile = tl.program_id(0)
+    records,
+    table,
+    colours,
+    listed,
+    features,
+    coverage,
+    words,
+    tiles,
+    opaque,
+    faint,
+    dark,
+    BLOCK: tl.constexpr,
+    TILE: tl.constexpr,
+    ROWS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    WORDS: tl.constexpr,
+    BATCH: tl.constexpr,
+    PRECISION: tl.constexpr,
+):
+    """Draw ROWS rows of a tile: list its Gaussians a stretch at a time, blend, stop when full."""
+    program = tl.program_id(0)
+    SHARES: tl.constexpr = TILE // ROWS
+    tile = program // SHARES
     column, row = tile % tiles, tile // tiles
-    pixel = tl.arange(0, TILE * TILE)
-    x, y = column * TILE + pixel % TILE, row * TILE + pixel // TILE
+    pixel = tl.arange(0, TILE * ROWS)
+    x = column * TILE + pixel % TILE
+    y = row * TILE + (program % SHARES) * ROWS + pixel // TILE
     px, py = x.to(tl.float32), y.to(tl.float32)
     channel = tl.arange(0, CHANNELS)
-    light = tl.full((TILE * TILE,), 1.0, tl.float32)
-    cover = tl.zeros((TILE * TILE,), tl.float32)
-    total = tl.zeros((TILE * TILE, CHANNELS), tl.float32)
-    width = words * BLOCK
-    mine = listed + tile * (WORDS * BLOCK)
+    light = tl.full((TILE * ROWS,), 1.0, tl.float32)
+    cover = tl.zeros((TILE * ROWS,), tl.float32)
+    total = tl.zeros((TILE * ROWS, CHANNELS), tl.float32)
+    mine = listed + program * (WORDS * BLOCK)
     start = 0
     brightest = 1.0
     while (start < words) & (brightest >= dark):
-        word = start + tl.arange(0, WORDS)
-        inside = word < words
-        bits = tl.load(table + column * words + word, mask=inside, other=0)
-        bits = bits & tl.load(table + (tiles + row) * words + word, mask=inside, other=0)
+        step = tl.arange(0, WORDS)
+        inside = start + step < words
+        bits = tl.load(table + column * words + start + step, mask=inside, other=0)
+        bits = bits & tl.load(table + (tiles + row) * words + start + step, mask=inside, other=0)
         left = bits.to(tl.uint32, bitcast=True)
         ones = _ones(left)
         found = tl.sum(ones, 0)
@@ -155,8 +171,8 @@ def blend(
         most = tl.max(ones, 0)
         while most > 0:
             rest = left & (left - 1)
-            place = word * BLOCK + _ones((left ^ rest) - 1)  # the lowest bit still set
-            tl.store(mine + slot, place, mask=left != 0)
+            place = step * BLOCK + _ones((left ^ rest) - 1)  # the lowest bit still set
+            tl.store(mine + slot, place.to(tl.int16), mask=left != 0)
             left = rest
             slot += 1
             most -= 1
@@ -165,20 +181,20 @@ def blend(
         while (done < found) & (brightest >= dark):
             here = done + tl.arange(0, BATCH)
             live = here < found
-            place = tl.load(mine + here, mask=live, other=0)
-            at = records + place
+            place = start * BLOCK + tl.load(mine + here, mask=live, other=0).to(tl.int32)
+            at = records + place * 8
             # Gaussians down, pixels across: each thread keeps its own pixels' light in registers.
             dx = tl.load(at)[:, None] - px[None, :]
-            dy = tl.load(at + width)[:, None] - py[None, :]
-            xx, xy = tl.load(at + 2 * width)[:, None], tl.load(at + 3 * width)[:, None]
-            yy, opacity = tl.load(at + 4 * width)[:, None], tl.load(at + 5 * width)[:, None]
+            dy = tl.load(at + 1)[:, None] - py[None, :]
+            xx, xy = tl.load(at + 2)[:, None], tl.load(at + 3)[:, None]
+            yy, opacity = tl.load(at + 4)[:, None], tl.load(at + 5)[:, None]
+            which = tl.load(at + 6).to(tl.int32, bitcast=True)
+            paint = tl.load(colours + which[:, None] * CHANNELS + channel[None, :])
             power = -0.5 * (xx * dx * dx + yy * dy * dy) - xy * dx * dy
             alpha = tl.minimum(opacity * tl.exp(power), opaque)
             alpha = tl.where((power <= 0.0) & (alpha >= faint) & live[:, None], alpha, 0.0)
             after = light[None, :] * tl.cumprod(1.0 - alpha, 0)
             weight = tl.where(after >= dark, alpha * after / (1.0 - alpha), 0.0)
-            which = tl.load(order + place)
-            paint = tl.load(colours + which[:, None] * CHANNELS + channel[None, :])
             total += tl.dot(tl.trans(weight.to(paint.dtype)), paint, input_precision=PRECISION)
             cover += tl.sum(weight, 0)
             light = tl.min(after, 0)

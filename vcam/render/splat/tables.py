@@ -22,16 +22,17 @@ from vcam.render.splat.cloud import BLUR, DARK, FAINT, NEAR, OPAQUE, SPREAD, TIL
 
 _BLOCK = 32  # Gaussians in a word
 _GROUP = 4  # words projected by one program
-_FIELDS = 6  # centre x, y; conic xx, xy, yy; opacity
+_FIELDS = 8  # centre x, y; conic xx, xy, yy; opacity; which Gaussian; nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
     """How the blending is cut up; changes speed, and the last bits of the sums."""
 
-    words: int = 128  # of each table, looked through at once
+    words: int = 256  # of each table, looked through at once
     batch: int = 16  # Gaussians blended at once
-    warps: int = 8
+    rows: int = 4  # of a tile, drawn by one program
+    warps: int = 2
     precision: str = "tf32x3"  # of the product of weights and colours: float32 in three parts
 
 
@@ -58,34 +59,45 @@ class TableSplatter:
         self._tuning = tuning or Tuning()
         self._tiles = size // TILE
         self._words = -(-len(cloud.points) // _BLOCK)
-        width = self._words * _BLOCK
         self._colours = cloud.colours.to(dtype).contiguous()
         self._static = torch.cat([cloud.covariances, cloud.opacities[:, None]], 1).contiguous()
         self._depths = torch.empty(len(cloud.points), device=device)
-        self._records = torch.empty(_FIELDS, width, device=device)
+        self._records = torch.empty(self._words * _BLOCK, _FIELDS, device=device)
         self._table = torch.empty(2, self._tiles, self._words, dtype=torch.int32, device=device)
-        self._listed = torch.empty(
-            self._tiles**2, self._tuning.words * _BLOCK, dtype=torch.int32, device=device
-        )
+        programs = self._tiles**2 * (TILE // self._tuning.rows)
+        listed = (programs, self._tuning.words * _BLOCK)  # as many as there can be: none is lost
+        self._listed = torch.empty(listed, dtype=torch.int16, device=device)
         self._features = torch.empty(size, size, channels, dtype=dtype, device=device)
         self._coverage = torch.empty(size, size, device=device)
 
     def draw(self, points: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """See `Splatter.draw`; both results are overwritten by the next call."""
-        count, tuning = len(self._static), self._tuning
+        self.flatten(points, seen, self.sort(points, seen))
+        self.blend()
+        return self._features.permute(2, 0, 1), self._coverage
+
+    def sort(self, points: Tensor, seen: Tensor) -> Tensor:
+        """The Gaussians from near to far."""
+        count = len(self._static)
         assert points.shape == (count, 3), points.shape
         kernels.measure[(-(-count // 1024),)](points, seen, self._depths, count, BLOCK=1024)
-        order = torch.sort(self._depths, stable=True).indices
+        return torch.sort(self._depths, stable=True).indices
+
+    def flatten(self, points: Tensor, seen: Tensor, order: Tensor) -> None:
+        """Ellipses on the picture, and the tables of tiles that they touch."""
         kernels.flatten[(-(-self._words // _GROUP),)](
             points, self._static, order, seen, self._records, self._table,
-            count, self._words, self._size, self._focal, NEAR, BLUR, SPREAD,
+            len(self._static), self._words, self._size, self._focal, NEAR, BLUR, SPREAD,
             BLOCK=_BLOCK, GROUP=_GROUP, TILE=TILE, TILES=self._tiles, num_warps=4,
         )  # fmt: skip
-        kernels.blend[(self._tiles**2,)](
-            self._records, self._table, order, self._colours, self._listed,
-            self._features, self._coverage, count, self._words, self._tiles,
-            OPAQUE, FAINT, DARK, BLOCK=_BLOCK, TILE=TILE, CHANNELS=self._colours.shape[1],
+
+    def blend(self) -> None:
+        """Features and coverage of every pixel."""
+        tuning = self._tuning
+        kernels.blend[(len(self._listed),)](
+            self._records, self._table, self._colours, self._listed,
+            self._features, self._coverage, self._words, self._tiles, OPAQUE, FAINT, DARK,
+            BLOCK=_BLOCK, TILE=TILE, ROWS=tuning.rows, CHANNELS=self._colours.shape[1],
             WORDS=tuning.words, BATCH=tuning.batch, PRECISION=tuning.precision,
             num_warps=tuning.warps,
         )  # fmt: skip
-        return self._features.permute(2, 0, 1), self._coverage

@@ -1,0 +1,143 @@
+"""The splatters: the rules on single Gaussians, and that the fast one follows the exact one."""
+
+import importlib.util
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.parity import gaga_synth
+from vcam.render import viewpoint
+from vcam.render.splat import cloud as rules
+from vcam.render.splat.cloud import Cloud, covariances
+from vcam.render.splat.exact import ExactSplatter, flatten
+
+SIZE, FOCAL = 64, 12.0
+SEEN = torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 10.0]])  # looks along z from -10
+
+
+@pytest.fixture(scope="module")
+def fast_splatter():
+    """The Triton splatter, interpreted on the CPU: slow, and the same statements."""
+    pytest.importorskip("triton")
+    from vcam.render.splat import tables
+
+    patch = pytest.MonkeyPatch()
+    patch.setenv("TRITON_INTERPRET", "1")
+    spec = importlib.util.find_spec("vcam.render.splat.kernels")
+    interpreted = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(interpreted)
+    patch.setattr(tables, "kernels", interpreted)
+    yield tables
+    patch.undo()
+
+
+def some_cloud(seed: int = 3, **sizes: int) -> Cloud:
+    arrays = gaga_synth.gaussians(seed, "net", **({"n_head": 150, "plane": 14} | sizes))
+    tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    shape = covariances(tensors["scales"], tensors["rotations"])
+    return Cloud(tensors["xyz"], shape, tensors["opacities"][:, 0], tensors["colors"])
+
+
+def dots(*points: tuple[float, float, float], opacity: float = 0.8, scale: float = 0.02) -> Cloud:
+    """Round Gaussians, each with a channel of its own."""
+    count = len(points)
+    rotations = torch.tensor([1.0, 0, 0, 0]).expand(count, 4)
+    return Cloud(
+        torch.tensor(points),
+        covariances(torch.full((count, 3), scale), rotations),
+        torch.full((count,), opacity),
+        torch.eye(32)[:count],
+    )
+
+
+def draw(cloud: Cloud, seen=SEEN):
+    return ExactSplatter(cloud, SIZE, FOCAL).draw(cloud.points, seen)
+
+
+def test_a_gaussian_peaks_where_it_is_projected():
+    features, coverage = draw(dots((0.1, -0.2, 0.0)))
+    peak = coverage.argmax()
+    column, row = peak % SIZE, peak // SIZE
+    pixels = FOCAL * SIZE / 2 / 10
+    assert (column - (31.5 + 0.1 * pixels)).abs() <= 0.5
+    assert (row - (31.5 - 0.2 * pixels)).abs() <= 0.5
+    assert torch.allclose(features[0], coverage)
+    assert not features[1:].any()
+
+
+def test_nearer_gaussians_hide_farther_ones_whatever_their_order():
+    front, back = (0.0, 0.0, -0.5), (0.0, 0.0, 0.5)
+    features, coverage = draw(dots(back, front))
+    swapped, _ = draw(dots(front, back))
+    assert features[1].max() > 3 * features[0].max()
+    assert torch.equal(features[[1, 0]], swapped[[0, 1]])
+    assert torch.allclose(features[:2].sum(0), coverage, atol=1e-6)
+
+
+def test_what_lies_behind_or_too_near_is_left_out():
+    features, coverage = draw(dots((0.0, 0.0, -9.85), (0.0, 0.0, -12.0)))
+    assert not coverage.any()
+    assert not features.any()
+
+
+def test_nothing_covers_more_than_the_cap_and_faint_splats_are_skipped():
+    _, coverage = draw(dots((0.02, 0.02, 0.0), opacity=1.0, scale=0.1))
+    assert coverage.max() == pytest.approx(rules.OPAQUE, abs=1e-6)
+    assert not draw(dots((0.0, 0.0, 0.0), opacity=rules.FAINT * 0.99))[1].any()
+
+
+def test_a_pixel_stops_before_it_would_get_darker_than_the_limit():
+    """With a cap of 0.99 two full splats leave just under 1e-4, so only the first is drawn."""
+    features, coverage = draw(dots((0.0, 0.0, -0.5), (0.0, 0.0, 0.0), opacity=1.0, scale=0.3))
+    assert coverage[32, 32] == pytest.approx(0.99, abs=1e-6)
+    assert features[1, 32, 32] == 0
+
+
+def test_dropping_faint_gaussians_changes_nothing():
+    cloud = some_cloud()
+    kept = cloud.visible()
+    assert len(kept.points) < len(cloud.points) or (cloud.opacities >= rules.FAINT).all()
+    assert torch.equal(draw(cloud)[0], ExactSplatter(kept, SIZE, FOCAL).draw(kept.points, SEEN)[0])
+
+
+def test_head_rotations_are_not_normalised():
+    tiny = torch.tensor([[0.01, 0.02, -0.01, 0.0]])
+    six = covariances(torch.tensor([[1.0, 2.0, 3.0]]), tiny)
+    assert torch.allclose(six[0, [0, 3, 5]], torch.tensor([1.0, 4.0, 9.0]), atol=0.02)
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+def test_the_fast_splatter_follows_the_exact_one(fast_splatter, seed):
+    cloud = some_cloud(seed)
+    seen = viewpoint.view(torch.from_numpy(gaga_synth.tracked_entry(seed)["transform_matrix"]))
+    features, coverage = draw(cloud, seen)
+    fast = fast_splatter.TableSplatter(cloud, SIZE, FOCAL, tuning=fast_splatter.Tuning(words=8))
+    ours, covered = fast.draw(cloud.points, seen)
+    assert coverage.mean() > 0.3
+    assert torch.allclose(ours, features, atol=5e-5)
+    assert torch.allclose(covered, coverage, atol=5e-6)
+
+
+def test_the_fast_splatter_lists_as_many_as_there_are(fast_splatter):
+    """Every Gaussian in one tile: more than fit in one batch, and in one stretch of words."""
+    generator = torch.Generator().manual_seed(0)
+    points = 0.02 * torch.randn(300, 3, generator=generator)
+    cloud = Cloud(
+        points,
+        covariances(torch.full((300, 3), 0.004), torch.tensor([1.0, 0, 0, 0]).expand(300, 4)),
+        torch.full((300,), 0.02),
+        torch.randn(300, 32, generator=generator),
+    )
+    features, _ = draw(cloud)
+    fast = fast_splatter.TableSplatter(cloud, SIZE, FOCAL, tuning=fast_splatter.Tuning(words=4))
+    assert torch.allclose(fast.draw(points, SEEN)[0], features, atol=1e-5)
+    behind = points - torch.tensor([0, 0, 20.0])
+    assert not fast.draw(behind, SEEN)[0].any()  # nothing of the last picture is left
+    assert torch.allclose(fast.draw(points, SEEN)[0], features, atol=1e-5)
+
+
+def test_radii_of_gaussians_out_of_sight_are_zero():
+    splats = flatten(dots((0.0, 0.0, 0.0), (9.0, 0.0, 0.0), (0.0, 0.0, -11.0)), SEEN, SIZE, FOCAL)
+    assert splats.radii[0] > 0
+    assert splats.radii[1:].tolist() == [0, 0]

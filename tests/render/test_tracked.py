@@ -1,0 +1,124 @@
+"""Tracked identities: import, profile folders, and what is refused."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from tests.parity import gaga_synth
+from tests.render.stand_ins import person
+from vcam import profile as profiles
+from vcam.errors import ConfigError, MediaError, WeightsError
+from vcam.render.background import background
+from vcam.render.tracked import (
+    Tracked,
+    load_profile,
+    profile_name,
+    read_picture,
+    read_tracked,
+    save_profile,
+)
+
+
+@pytest.fixture
+def tracked_file(tmp_path):
+    """As upstream writes it: arrays, more entries than are used."""
+    entry = gaga_synth.tracked_entry(5) | {
+        "bbox": np.zeros(4),
+        "expcode": np.zeros(100),
+        "vis_image": np.zeros((3, 8, 8), np.uint8),
+    }
+    path = tmp_path / "tracked.pt"
+    torch.save({"some.one.jpg": entry, "other.png": gaga_synth.tracked_entry(6)}, path)
+    return path
+
+
+def test_every_identity_is_read(tracked_file):
+    people = read_tracked(tracked_file)
+    assert set(people) == {"some.one.jpg", "other.png"}
+    assert torch.equal(people["some.one.jpg"].transform, person(5).transform)
+    assert people["other.png"].image.shape == (3, 512, 512)
+
+
+def test_an_imported_identity_comes_back_from_its_profile(tracked_file, tmp_path, monkeypatch):
+    original = read_tracked(tracked_file)["some.one.jpg"]
+    folder = save_profile(original, tmp_path / "profiles" / "somebody", 'Some "One"')
+    back = load_profile(folder)
+    assert torch.equal(back.transform, original.transform)
+    assert torch.equal(back.shape, original.shape)
+    assert (back.image - original.image).abs().max() <= 0.5 / 255 + 1e-6
+    assert {path.name for path in folder.iterdir()} == {
+        "profile.yaml",
+        "portrait.png",
+        "tracked.safetensors",
+    }
+    assert 'title: "Some \\"One\\""' in (folder / "profile.yaml").read_text()
+    monkeypatch.setattr(profiles, "RENDERER", {"gagavatar": None})
+    assert profiles.read(folder).title == 'Some "One"'
+
+
+def test_a_profile_is_never_overwritten(tmp_path):
+    save_profile(person(5), tmp_path / "somebody", "Somebody")
+    with pytest.raises(FileExistsError):
+        save_profile(person(6), tmp_path / "somebody", "Somebody")
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"), [("shapecode", "shape code"), ("transform_matrix", "camera")]
+)
+def test_a_profile_without_shape_or_camera_is_refused(tmp_path, missing, words):
+    from safetensors.torch import load_file, save_file
+
+    folder = save_profile(person(5), tmp_path / "somebody", "Somebody")
+    path = folder / "tracked.safetensors"
+    save_file({k: v for k, v in load_file(path).items() if k != missing}, path)
+    with pytest.raises(ConfigError, match=words):
+        load_profile(folder)
+
+
+def test_a_profile_that_was_never_tracked_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"tracked\.safetensors"):
+        load_profile(tmp_path)
+
+
+def test_an_entry_without_a_shape_code_is_refused(tmp_path):
+    entry = gaga_synth.tracked_entry(5)
+    del entry["shapecode"]
+    path = tmp_path / "tracked.pt"
+    torch.save({"a": entry}, path)
+    with pytest.raises(WeightsError, match="shapecode"):
+        read_tracked(path)
+
+
+def test_numbers_that_are_none_are_refused():
+    someone = person(5)
+    with pytest.raises(WeightsError, match="NaN"):
+        Tracked(someone.image, someone.transform * float("nan"), someone.shape)
+
+
+@pytest.mark.parametrize(
+    ("photo", "name"),
+    [("tom.hanks.jpg", "tom-hanks"), ("a b/ü.png", "imported"), ("_x_.webp", "_x_")],
+)
+def test_profiles_are_named_after_their_photo(photo, name):
+    assert profile_name(photo) == name
+
+
+def test_a_broken_picture_is_refused(tmp_path):
+    (tmp_path / "portrait.png").write_bytes(b"no picture")
+    with pytest.raises(MediaError, match="cannot read the picture"):
+        read_picture(tmp_path / "portrait.png")
+
+
+def test_backgrounds(tmp_path):
+    portrait = person(5).image
+    assert not background("black", 32, portrait).any()
+    assert background("#ff8000", 32, portrait)[:, 3, 4].tolist() == pytest.approx([1, 128 / 255, 0])
+    blurred = background("blur", 64, portrait)
+    assert blurred.shape == (3, 64, 64)
+    assert blurred.std() < 0.7 * portrait.std()
+    folder = save_profile(person(6), tmp_path / "somebody", "Somebody")
+    picture = background(str(folder / "portrait.png"), 48, portrait)
+    assert picture.shape == (3, 48, 48)
+    with pytest.raises(ConfigError, match="no background"):
+        background("chartreuse", 32, portrait)
