@@ -162,11 +162,9 @@ def speech_window(states: Tensor, position: int) -> Tensor:
     `position` is the one in which the frame starts: its tick // 960.
     """
     first = position - BEFORE
-    start, stop = max(first, 0), min(first + WINDOW, len(states))
-    known = states[start : max(stop, start)]
-    return F.pad(known, (0, 0, 0, 0, start - first, first + WINDOW - start - len(known))).flatten(
-        0, 1
-    )
+    known = states[max(first, 0) : max(first + WINDOW, 0)]
+    before = min(max(-first, 0), WINDOW)
+    return F.pad(known, (0, 0, 0, 0, before, WINDOW - before - len(known))).flatten(0, 1)
 
 
 class ImageCoder(nn.Module):

@@ -1,0 +1,126 @@
+"""MuseTalk's networks: the loader's spellings and refusals, and parts of the maths."""
+
+import json
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from safetensors.torch import save_file  # noqa: E402 - after the skip
+
+from tests.mouth.small import PARITY, networks  # noqa: E402
+from tests.parity.musetalk import filled, released_spelling  # noqa: E402
+from vcam.errors import WeightsError  # noqa: E402
+from vcam.nets import musetalk as nets  # noqa: E402
+
+
+def part(name):
+    return filled(PARITY, f"musetalk_small_{name}", 31)
+
+
+def released(folder, vae="bin", whisper="bin", unet=None):
+    """The small networks in the released layout, names and formats."""
+    for name, directory, config, stem, kind in (
+        ("unet", "musetalkV15", "musetalk.json", "unet", "pth"),
+        ("vae", "sd-vae-ft-mse", "config.json", "diffusion_pytorch_model", vae),
+        ("whisper", "whisper-tiny", "config.json", "pytorch_model", whisper),
+    ):
+        settings, state = part(name)
+        state = released_spelling(PARITY, f"musetalk_small_{name}", state)
+        if name == "whisper":
+            state = state | {"model.decoder.layer_norm.bias": torch.zeros(48)}
+        if name == "unet" and unet:
+            unet(state)
+        (folder / directory).mkdir()
+        (folder / directory / config).write_text(json.dumps(settings))
+        path = folder / directory / f"{stem}.{kind}"
+        if kind == "safetensors":
+            save_file(state, path.with_stem("model" if name == "whisper" else stem))
+        else:
+            torch.save(state, path)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["bin", "safetensors"])
+def test_the_released_layout_loads(tmp_path, kind):
+    released(tmp_path, vae=kind, whisper=kind)
+    net, speech = nets.load_inpainter(tmp_path), nets.load_speech(tmp_path)
+    crop = torch.rand(1, 3, 64, 64)
+    tokens = torch.randn(1, 30, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(net(crop, tokens), networks()[0](crop, tokens))
+        mel = torch.randn(1, 80, 100)
+        torch.testing.assert_close(speech(mel), networks()[1](mel))
+
+
+def test_both_spellings_of_the_attention_are_the_same():
+    config, state = part("vae")
+    old = released_spelling(PARITY, "musetalk_small_vae", state)
+    assert any(".query." in key for key in old)
+    assert not any(".query." in key for key in state)
+    maps = {k: v[:, :, None, None] if ".query.weight" in k else v for k, v in old.items()}
+    latents = torch.randn(1, 4, 8, 8)
+    with torch.inference_mode():
+        pictures = [nets.build_coder(config, s).decode(latents) for s in (state, old, maps)]
+    torch.testing.assert_close(pictures[1], pictures[0], rtol=0, atol=0)
+    torch.testing.assert_close(pictures[2], pictures[0], rtol=0, atol=0)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    def spoil(state):
+        state["conv_in.weight"] = torch.zeros(32, 4, 3, 3)
+        del state["conv_out.bias"]
+        state["extra"] = torch.zeros(1)
+
+    released(tmp_path, unet=spoil)
+    with pytest.raises(WeightsError, match=r"unet\.pth") as refusal:
+        nets.load_inpainter(tmp_path)
+    for fault in ("missing conv_out.bias", "surplus extra", "conv_in.weight is (32, 4, 3, 3)"):
+        assert fault in str(refusal.value)
+
+
+@pytest.mark.parametrize("gone", ["musetalkV15/musetalk.json", "musetalkV15/unet.pth"])
+def test_a_missing_file_is_named(tmp_path, gone):
+    released(tmp_path)
+    (tmp_path / gone).unlink()
+    with pytest.raises(WeightsError, match=gone.split("/")[1]):
+        nets.load_inpainter(tmp_path)
+
+
+def test_missing_whisper_is_named(tmp_path):
+    with pytest.raises(WeightsError, match="whisper-tiny"):
+        nets.load_speech(tmp_path)
+
+
+def test_settings_that_are_no_json_are_refused(tmp_path):
+    released(tmp_path)
+    (tmp_path / "sd-vae-ft-mse/config.json").write_text("<html>")
+    with pytest.raises(WeightsError, match="not JSON"):
+        nets.load_inpainter(tmp_path)
+
+
+def test_the_time_step_is_folded_exactly():
+    """Against diffusers' own forward pass at time 0."""
+    config, state = part("unet")
+    plain = nets.UNet2DConditionModel.from_config(config).eval()
+    plain.load_state_dict(state)
+    latents, speech = torch.randn(2, 8, 8, 8), torch.randn(2, 30, 48)
+    with torch.inference_mode():
+        wanted = plain(latents, torch.zeros(2), encoder_hidden_states=speech).sample
+        got = nets.build_unet(config, state)(latents, speech)
+    torch.testing.assert_close(got, wanted, rtol=0, atol=2e-5)
+
+
+def test_windows_at_the_ends_are_filled_with_zeros():
+    states = torch.arange(1.0, 13.0)[:, None, None].expand(12, 2, 1)
+    assert nets.speech_window(states, 0)[::2, 0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+    assert nets.speech_window(states, 10)[::2, 0].tolist() == [7, 8, 9, 10, 11, 12, 0, 0, 0, 0]
+    assert not nets.speech_window(states, 40).any()
+    assert nets.speech_window(states, -20).shape == (20, 1)
+
+
+def test_the_masked_half_is_black_and_the_rest_is_kept():
+    crop = torch.rand(1, 3, 16, 16)
+    masked = nets.masked(crop)
+    assert (masked[:, :, 8:] == -1).all()
+    torch.testing.assert_close(masked[:, :, :8], crop[:, :, :8] * 2 - 1)
