@@ -45,7 +45,7 @@ def strand(lock: Lock) -> Garment:
     """The surface of one lock."""
 
     def skin(u: Floats, v: Floats) -> tuple[Floats, Floats, Floats]:
-        section = np.pi * (u * 1.5 - 0.25)
+        section = np.pi * (u * 1.3 - 0.15)
         taper = np.sqrt(np.clip(1 - v**2.2, 0, 1)) * (0.55 + 0.45 * np.minimum(4 * v, 1))
         turn = lock.turn + lock.bend * v**1.6
         across = np.cos(section) * lock.width * taper
@@ -63,7 +63,7 @@ def strand(lock: Lock) -> Garment:
         across = 0.62 + 0.38 * np.sin(np.pi * np.clip(u, 0, 1))
         return np.asarray(across * (0.7 + 0.3 * np.minimum(3 * v, 1)))
 
-    return sheet(skin, 9, 12, Tile.HAIR, sky)
+    return sheet(skin, 8, 10, Tile.HAIR, sky)
 
 
 def mirrored(locks: Iterable[Lock]) -> list[Lock]:

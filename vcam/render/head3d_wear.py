@@ -102,7 +102,7 @@ def beanie() -> Garment:
         return 0.6 + 0.4 * _smooth(v / 0.25)
 
     return joined(
-        [sheet(cuff, 61, 12, Tile.KNIT, cuff_sky), sheet(dome, 61, 16, Tile.KNIT, dome_sky)]
+        [sheet(cuff, 61, 9, Tile.KNIT, cuff_sky), sheet(dome, 61, 13, Tile.KNIT, dome_sky)]
     )
 
 
