@@ -12,7 +12,7 @@ from vcam.media import FloatArray, Frame, Image
 
 SIZES = {"512": (512, 512), "720p": (1280, 720), "1080p": (1920, 1080)}
 _SEAM = 0.06  # of the square's side, over which it fades into the sides
-_SOFT = 0.03  # blur of the sides, of the picture's height
+_SOFT = 0.06  # blur of the sides, of the picture's height
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Framing:
 class Composer:
     """Frames of `size` (width, height) out of square ones.
 
-    What the square leaves free shows its own edges, mirrored and out of focus: painted once, from
-    the first frame, since it hardly changes. The square fades into it at its sides.
+    What the square leaves free continues its edges, out of focus: painted once, from the first
+    frame, since it hardly changes. The square fades into it at its sides.
     """
 
     def __init__(self, size: tuple[int, int], framing: Framing | None = None) -> None:
@@ -107,11 +107,11 @@ def _ramp(
 
 
 def _plate(pixels: Image, matrix: FloatArray, size: tuple[int, int]) -> Image:
-    """The square's surroundings: itself mirrored at its edges, out of focus."""
+    """The square's surroundings: its edges drawn out, out of focus. Mirrored, it showed ghosts."""
     quarter = (size[0] // 4, size[1] // 4)
     small = matrix / 4
     far = cv2.warpAffine(
-        pixels, small, quarter, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REFLECT
+        pixels, small, quarter, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
     )
     far = cv2.GaussianBlur(far, (0, 0), max(1.0, _SOFT * quarter[1]))
     return np.asarray(cv2.resize(far, size, interpolation=cv2.INTER_CUBIC), np.uint8)
