@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from vcam.engine import Finished
 from vcam.errors import EngineError
 from vcam.link.child import SILENT_LOOKS, ChildLink
 from vcam.link.memory import SLOTS, SharedMemory
-from vcam.media import TICKS_PER_SECOND
+from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray
 from vcam.profile import Profile
 from vcam.session import Session
 
@@ -38,6 +39,31 @@ def await_live(link: ChildLink, seconds: float = 15.0) -> list[Finished]:
         link.mend()
         frames += link.receive(-1, 0.02)
     return frames
+
+
+def live(link: ChildLink, seconds: float) -> list[Finished]:
+    """Speak into the link at its pace; the frames that came."""
+    frames, player = [], Player(tone(seconds), lambda block: link.send(AudioChunk(*said(block))))
+    player.start()
+    end = time.monotonic() + seconds + 0.2
+    while time.monotonic() < end:
+        frames += link.receive(-1, 0.02)
+        link.mend()
+    player.close()
+    return frames
+
+
+_spoken = [0]
+
+
+def said(block) -> tuple[int, FloatArray]:
+    """The tick at which `block` follows what all tests have said, and the block."""
+    _spoken[0] += len(block)
+    return _spoken[0] - len(block), block
+
+
+def mean_colour(frame) -> list[float]:
+    return list(frame.pixels.mean(axis=(0, 1)))
 
 
 def test_sound_goes_up_and_frames_come_down(link):
@@ -68,6 +94,39 @@ def test_a_killed_engine_is_started_again(link):
     assert link.status().restarts == 1
 
 
+def test_a_switch_of_faces_costs_no_frame_and_little_time(link):
+    """Ready in about the time that loading takes: the process is started before it is needed."""
+    await_live(link)
+    link.mend()  # starts the spare
+    live(link, 1.5)
+    before = live(link, 1.0)[-1].frame
+    other = replace(PROFILE, look="forest", title="Forest")
+    link.switch(other)
+    assert "loading Forest" in link.status().note
+    frames = live(link, 4.0)
+    changed = [
+        f for f in frames if mean_colour(f.frame) != pytest.approx(mean_colour(before), abs=8)
+    ]
+    assert changed
+    assert frames[-1] is changed[-1]
+    ticks = [finished.frame.at for finished in frames]
+    assert ticks == sorted(ticks)
+    assert link.status().restarts == 0
+    assert link.status().note == ""
+
+
+def test_a_switch_to_a_face_that_does_not_open_keeps_the_old_one(link):
+    await_live(link)
+    link.switch(replace(PROFILE, look="nobody"))
+    end = time.monotonic() + 15
+    while "cannot switch" not in link.status().note:
+        assert time.monotonic() < end
+        live(link, 0.1)
+    assert "unknown look nobody" in link.status().note
+    assert len(live(link, 1.0)) > 5
+    assert link.status().state == "live"
+
+
 def test_an_engine_that_hangs_is_killed_and_started_again(link):
     await_live(link)
     os.kill(link.pid, signal.SIGSTOP)
@@ -87,7 +146,7 @@ def test_an_engine_that_can_never_start_ends_the_run_with_its_reason():
 
 def test_closing_ends_the_process_at_once(link):
     await_live(link)
-    start, process = time.monotonic(), link._process
+    start, process = time.monotonic(), link._live._process
     link.close()
     assert not process.is_alive()
     assert process.exitcode == 0

@@ -1,4 +1,9 @@
-"""The engine as a child process: it may crash, hang or be killed, and costs only frames."""
+"""The engine as a child process: it may crash, hang or be killed, and costs only frames.
+
+Three places for processes. `live` makes the frames. `next` is being loaded with another face and
+takes over when it is ready. `spare` has started and imported everything but knows no face yet, so
+that both a switch and a recovery save the time that a new process takes.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,11 @@ import multiprocessing
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from multiprocessing.process import BaseProcess
-from typing import Any
 
+from vcam.audio.ring import RingBuffer
 from vcam.engine import Finished
-from vcam.link.memory import SharedMemory
-from vcam.link.serve import Died, Note, Ready, Shown, Vitals, serve
-from vcam.media import AudioChunk, Frame
+from vcam.link.process import HISTORY, EngineProcess
+from vcam.media import AudioChunk
 from vcam.profile import Profile
 from vcam.stats import EngineStatus
 
@@ -23,127 +25,143 @@ PATIENCE = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, ... re
 
 
 class ChildLink:
-    """Spawns the engine, passes sound and frames through shared memory, and starts it again."""
+    """Runs the engine in processes of its own, passes sound and frames, and starts it again.
+
+    `send` is called on the audio thread, `receive` on the camera thread, the rest on one other.
+    """
 
     def __init__(
         self, profile: Profile, fps: int, size: int, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._memory = SharedMemory.create(self._context, size)
-        self._ring = self._memory.ring()
-        self._settings = (profile, fps)
-        self._now = now
-        self._status, self._lock = EngineStatus(), threading.Lock()
-        self._failures = 0  # deaths since it last was live
-        self._lived = False  # whether it ever was
-        self._hopeless = False  # it says that it can never start
-        self._due: float | None = None  # when to start it again
-        self._start()
+        self._shape, self._now = (fps, size), now
+        self._profile = profile
+        self._ring = RingBuffer()  # what a process that takes over has to hear first
+        self._lock = threading.Lock()  # while processes change places
+        self._spare: EngineProcess | None = None
+        self._next: EngineProcess | None = None
+        self._live = self._idle()
+        self._live.open(profile, self._history())
+        self._failures = self._restarts = 0  # in a row; in all
+        self._due: float | None = None  # when to start again
+        self._state, self._note = "starting", ""
 
     @property
     def pid(self) -> int:
-        """The engine's process number."""
-        return self._process.pid or -1
+        """The live engine's process number."""
+        return self._live.pid
 
     def send(self, sound: AudioChunk) -> None:
-        """Write the sound where the engine reads it."""
-        if sound.start != self._ring.end:
-            self._ring.skip_to(sound.start)
-        self._ring.append(sound.samples)
+        """Write the sound where the engines read it."""
+        with self._lock:
+            if sound.start != self._ring.end:
+                self._ring.skip_to(sound.start)
+            self._ring.append(sound.samples)
+            for process in (self._live, self._next):
+                if process is not None:
+                    process.send(sound)
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
-        """Copy out the frames the engine has announced."""
-        self._memory.show(shown)
-        finished: list[Finished] = []
-        for word in self._words(wait):
-            if isinstance(word, Shown):
-                finished += self._fetch(word)
-            else:
-                self._note(word)
-        return finished
+        """Copy out the frames the live engine has announced."""
+        self._change_faces(shown)
+        return self._live.receive(shown, wait)
 
     def status(self) -> EngineStatus:
         """How the engine is."""
-        return self._status
+        live = self._live
+        return EngineStatus(
+            state=self._state,
+            backends=live.ready.backends if live.ready else (),
+            note=self._note or live.note,
+            restarts=self._restarts,
+            memory_mib=live.vitals.memory_mib,
+            speaking=live.speaking,
+            gpu=live.vitals.gpu,
+        )
+
+    def switch(self, profile: Profile) -> None:
+        """Load another face beside the one on show, and change over when it is ready."""
+        process = self._idle()
+        with self._lock:
+            process.open(profile, self._history())
+            abandoned, self._next = self._next, process
+        self._note = f"loading {profile.title}"
+        if abandoned is not None:
+            abandoned.close(0.0)
 
     def mend(self) -> None:
-        """Notice a death or a hang, and start the engine again after a growing pause."""
-        now = self._now()
-        if self._hopeless:
-            self._set(state="failed", note=self._last_words)
-        elif self._due is not None:
-            if now >= self._due:
-                self._start()
-        elif not self._process.is_alive():
-            self._fall(self._last_words or f"the engine died ({self._how_it_died()})")
-        elif self._status.state == "live":
-            self._silent_looks += 1
-            if self._silent_looks > SILENT_LOOKS:
-                self._process.kill()
-                self._fall("the engine hung and was killed")
+        """Notice a death or a hang, start again after a growing pause, keep a spare ready."""
+        if self._state in ("failed", "closed"):
+            return
+        if self._due is not None:
+            self._restart_when_due()
+        elif not self._live.alive:
+            self._fall(self._live.end)
+        elif self._live.ready:
+            self._look()
+        self._drop_failed_switch()
 
     def close(self) -> None:
-        """Ask the engine to end; kill it if it does not."""
-        self._pipe.close()
-        self._process.join(1.0)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
-        self._set(state="closed")
+        """End all processes."""
+        self._state = "closed"
+        for process in (self._live, self._next, self._spare):
+            if process is not None:
+                process.close()
 
-    def _start(self) -> None:
-        profile, fps = self._settings
-        self._pipe, theirs = self._context.Pipe()
-        self._last_words = ""
-        self._due = None
-        self._silent_looks = 0
-        self._process: BaseProcess = self._context.Process(
-            target=serve, args=(theirs, self._memory, profile, fps), daemon=True, name="vcam-engine"
-        )
-        self._process.start()
-        theirs.close()
+    def _look(self) -> None:
+        """At a live engine: it must say something now and then."""
+        if self._state != "live":
+            self._state, self._failures, self._note = "live", 0, ""
+        if self._spare is None:
+            self._spare = EngineProcess(self._context, *self._shape)
+        self._live.silent_looks += 1
+        if self._live.silent_looks > SILENT_LOOKS:
+            self._fall("the engine hung and was killed")
 
     def _fall(self, reason: str) -> None:
-        pause = PATIENCE[min(self._failures, len(PATIENCE) - 1)]
-        self._failures += 1
-        self._pipe.close()
-        self._process.join()
-        self._due = self._now() + pause
-        self._set(state="restarting", note=reason, restarts=self._status.restarts + 1)
+        final = self._live.last_words is not None and self._live.last_words.final
+        self._live.close(0.0)
+        self._state, self._note = "restarting", reason
+        if final and not self._restarts and self._live.ready is None:
+            self._state = "failed"  # it would end the same way again
+            return
+        self._due = self._now() + PATIENCE[min(self._failures, len(PATIENCE) - 1)]
+        self._failures, self._restarts = self._failures + 1, self._restarts + 1
 
-    def _words(self, wait: float) -> list[Any]:
-        """What the engine has said, waiting up to `wait` seconds for the first word."""
-        words: list[Any] = []
-        try:
-            while self._pipe.poll(0 if words else wait):
-                words.append(self._pipe.recv())
-                self._silent_looks = 0
-        except (EOFError, OSError):  # the engine is gone; `mend` sees to it
-            time.sleep(wait)
-        return words
+    def _restart_when_due(self) -> None:
+        if self._due is None or self._now() < self._due:
+            return
+        process = self._idle()
+        with self._lock:
+            process.open(self._profile, self._history())
+            self._live, self._due = process, None
 
-    def _fetch(self, word: Shown) -> list[Finished]:
-        self._set(speaking=word.speaking)
-        pixels = self._memory.take(word.number)
-        return [] if pixels is None else [Finished(Frame(word.at, pixels), word.took)]
+    def _change_faces(self, shown: int) -> None:
+        """Let the next process take over once it is ready."""
+        following = self._next
+        if following is None:
+            return
+        following.receive(shown, 0.0)
+        if following.ready and following.profile:
+            with self._lock:
+                before, self._live, self._next = self._live, following, None
+            self._profile, self._note, self._due = following.profile, "", None
+            threading.Thread(target=before.close, daemon=True).start()
 
-    def _note(self, word: Note | Ready | Vitals | Died) -> None:
-        match word:
-            case Note(text):
-                self._set(note=text)
-            case Ready(backends):
-                self._lived, self._failures = True, 0
-                self._set(state="live", backends=backends, note="")
-            case Vitals(memory_mib, gpu):
-                self._set(memory_mib=memory_mib, gpu=gpu)
-            case Died(reason, final):
-                self._last_words = reason
-                self._hopeless = final and not self._lived
+    def _drop_failed_switch(self) -> None:
+        failed = self._next
+        if failed is not None and not failed.alive and failed.ready is None:
+            self._next, self._note = None, f"cannot switch: {failed.end}"
+            failed.close(0.0)
 
-    def _how_it_died(self) -> str:
-        code = self._process.exitcode
-        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    def _idle(self) -> EngineProcess:
+        """A process that waits for a face: the spare one, or else a new one."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.alive:
+            return spare
+        if spare is not None:
+            spare.close(0.0)
+        return EngineProcess(self._context, *self._shape)
 
-    def _set(self, **changes: Any) -> None:
-        with self._lock:  # the camera thread and the one that mends both have things to say
-            self._status = replace(self._status, **changes)
+    def _history(self) -> AudioChunk:
+        return self._ring.read(self._ring.end - HISTORY, self._ring.end)

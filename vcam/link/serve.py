@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import signal
 import traceback
 from collections.abc import Mapping
@@ -17,8 +18,9 @@ from vcam.link.memory import SharedMemory
 from vcam.media import TICKS_PER_SECOND
 from vcam.profile import Profile
 
+EMBEDDED = ("vcam.motion.visemes", "vcam.render.head3d", "vcam.mouth.passthrough")
 NAP = 0.003  # seconds between looks at the ring of sound
-FRESH = 24_000  # ticks of sound that a starting engine listens back to
+HISTORY = 24_000  # ticks of sound that a starting engine listens back to
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,14 @@ class Died:
     final: bool
 
 
-def serve(pipe: Connection, memory: SharedMemory, profile: Profile, fps: int) -> None:
-    """Load the engine, then turn sound into pictures until the pipe closes."""
+def serve(pipe: Connection, memory: SharedMemory, fps: int) -> None:
+    """Wait for a profile, load its engine, then turn sound into pictures until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rim's to answer
     cv2.setNumThreads(1)  # one core is enough, and threads would wait for each other
+    for name in EMBEDDED:
+        importlib.import_module(name)  # a spare process has this behind it when it is needed
     try:
+        profile: Profile = pipe.recv()
         engine = Engine.open(profile, fps, memory.size, say=lambda note: pipe.send(Note(note)))
         pipe.send(Ready(engine.backends))
         _run(engine, pipe, memory)
@@ -80,7 +85,7 @@ def serve(pipe: Connection, memory: SharedMemory, profile: Profile, fps: int) ->
 
 def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
     ring = memory.ring()
-    position = due = max(0, ring.end - FRESH)
+    position = due = max(0, ring.end - HISTORY)
     number = 0
     while True:
         if pipe.poll(NAP):

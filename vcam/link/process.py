@@ -1,0 +1,115 @@
+"""One engine process as the rim sees it: its memory, its pipe, its words."""
+
+from __future__ import annotations
+
+import time
+from multiprocessing.context import SpawnContext
+from typing import Any
+
+from vcam.engine import Finished
+from vcam.link.memory import SharedMemory
+from vcam.link.serve import HISTORY, Died, Note, Ready, Shown, Vitals, serve
+from vcam.media import AudioChunk, Frame
+from vcam.profile import Profile
+
+__all__ = ["HISTORY", "EngineProcess"]
+
+
+class EngineProcess:
+    """Spawned idle; `open` gives it a face. It may die at any moment, which raises nothing here."""
+
+    def __init__(self, context: SpawnContext, fps: int, size: int) -> None:
+        self._memory = SharedMemory.create(context, size)
+        self._ring = self._memory.ring()
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=serve, args=(theirs, self._memory, fps), daemon=True, name="vcam-engine"
+        )
+        self._process.start()
+        theirs.close()
+        self.profile: Profile | None = None
+        self.ready: Ready | None = None  # once it is live
+        self.note = "starting"
+        self.vitals = Vitals(0.0, "")
+        self.speaking = False
+        self.last_words: Died | None = None
+        self.silent_looks = 0  # looks since its last word
+
+    @property
+    def pid(self) -> int:
+        """Its process number."""
+        return self._process.pid or -1
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.is_alive()
+
+    @property
+    def end(self) -> str:
+        """Why it ended, for people."""
+        if self.last_words:
+            return self.last_words.reason
+        code = self._process.exitcode
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        return f"the engine died ({how})"
+
+    def open(self, profile: Profile, history: AudioChunk) -> None:
+        """Load `profile` and go live, continuing after the sound of `history`."""
+        self.profile = profile
+        self.send(history)
+        try:
+            self._pipe.send(profile)
+        except OSError:  # it is dead already; whoever looks after it will see
+            self.note = self.end
+
+    def send(self, sound: AudioChunk) -> None:
+        """Write the sound where the process reads it."""
+        if sound.start != self._ring.end:
+            self._ring.skip_to(sound.start)
+        self._ring.append(sound.samples)
+
+    def receive(self, shown: int, wait: float) -> list[Finished]:
+        """The frames it has announced; what else it says is noted. Waits for the first word."""
+        self._memory.show(shown)
+        finished: list[Finished] = []
+        for word in self._words(wait):
+            if isinstance(word, Shown):
+                finished += self._fetch(word)
+            else:
+                self._take(word)
+        return finished
+
+    def close(self, patience: float = 1.0) -> None:
+        """Ask it to end; kill it if it has not after `patience` seconds."""
+        self._pipe.close()
+        self._process.join(patience)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def _words(self, wait: float) -> list[Any]:
+        words: list[Any] = []
+        try:
+            while self._pipe.poll(0 if words else wait):
+                words.append(self._pipe.recv())
+                self.silent_looks = 0
+        except (EOFError, OSError):  # it is gone; whoever looks after it will see
+            time.sleep(wait)
+        return words
+
+    def _fetch(self, word: Shown) -> list[Finished]:
+        self.speaking = word.speaking
+        pixels = self._memory.take(word.number)
+        return [] if pixels is None else [Finished(Frame(word.at, pixels), word.took)]
+
+    def _take(self, word: Note | Ready | Vitals | Died) -> None:
+        match word:
+            case Note(text):
+                self.note = text
+            case Ready():
+                self.ready, self.note = word, ""
+            case Vitals():
+                self.vitals = word
+            case Died():
+                self.last_words = word
