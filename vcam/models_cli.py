@@ -125,8 +125,9 @@ def _demand_well(found: list[weights.Finding], named: bool) -> None:
     bad = [one for one in found if one.state in ("damaged", "outdated")]
     bad += [one for one in found if one.state == "missing" and named]
     if bad:
-        names = " ".join(dict.fromkeys(finding.model.name for finding in bad))
-        raise WeightsError(f"{len(bad)} files are not in order: vcam models pull {names}")
+        remedies = "; ".join(dict.fromkeys(finding.model.remedy for finding in bad))
+        count = "1 file is" if len(bad) == 1 else f"{len(bad)} files are"
+        raise WeightsError(f"{count} not in order: {remedies}")
 
 
 def _tell(outcome: Outcome) -> None:
@@ -141,7 +142,7 @@ def _bars() -> Iterator[Callable[[Progress], None]]:
     """A bar for the file in work."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
                TransferSpeedColumn())  # fmt: skip
-    with Bars(*columns, console=out, transient=True) as bars:
+    with Bars(*columns, console=out, transient=True, disable=not out.is_terminal) as bars:
         task = bars.add_task("", total=None, visible=False)
         current: tuple[str, str] | None = None
 

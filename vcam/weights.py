@@ -54,6 +54,11 @@ class Model:
         """Bytes to download."""
         return sum(asset.size for asset in self.files)
 
+    @property
+    def remedy(self) -> str:
+        """What to type to have it."""
+        return f"vcam models {f'add {self.name} FILE' if self.manual else f'pull {self.name}'}"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -106,11 +111,8 @@ def find(name: str, models: Mapping[str, Model] | None = None) -> Path:
     root = folder()
     for finding in survey(chosen([name], models), root):
         if finding.state != "ready":
-            verb = "add" if finding.model.manual else "pull"
-            file = " FILE" if finding.model.manual else ""
             raise WeightsError(
-                f"{finding.model.title} is {finding.state} ({finding.path}): "
-                f"vcam models {verb} {finding.model.name}{file}"
+                f"{finding.model.title} is {finding.state} ({finding.path}): {finding.model.remedy}"
             )
     return root / models[name].files[0].to
 
