@@ -20,7 +20,6 @@ from vcam.render.head3d import Head3dRenderer
 DATA = Path(__file__).parents[1] / "data"
 PARITY = DATA / "parity"
 TICKS = 1920
-SIDE = 64  # of the small networks' crop
 SIZE = 256  # of the pictures
 
 
@@ -37,7 +36,7 @@ def networks() -> tuple[nets.Inpainter, nets.SpeechEncoder]:
 def small_mouth(**knobs: object) -> MuseTalkMouth:
     """A painter with the small networks."""
     net, speech = networks()
-    return MuseTalkMouth(net, speech, MouthKnobs(**knobs), side=SIDE)
+    return MuseTalkMouth(net, speech, MouthKnobs(**knobs))
 
 
 @cache
@@ -73,6 +72,8 @@ def around(voice: np.ndarray, at: int, context: int) -> AudioChunk:
 class _Plain(torch.nn.Module):
     """Encodes a picture as itself."""
 
+    side = 128
+
     def encode(self, pixels: torch.Tensor) -> torch.Tensor:
         return pixels
 
@@ -103,9 +104,9 @@ class StandIn(torch.nn.Module):
         return latents
 
 
-def stand_in_mouth(change: object = None, side: int = 128, **knobs: object) -> MuseTalkMouth:
-    """A painter whose network answers with `change` of the crop [1, 3, side, side]."""
-    return MuseTalkMouth(StandIn(change), networks()[1], MouthKnobs(**knobs), side=side)
+def stand_in_mouth(change: object = None, **knobs: object) -> MuseTalkMouth:
+    """A painter whose network answers with `change` of the crop [1, 3, 128, 128]."""
+    return MuseTalkMouth(StandIn(change), networks()[1], MouthKnobs(**knobs))
 
 
 def talk(

@@ -51,12 +51,16 @@ def test_masks_hold_the_mouth_and_end_inside_the_crop():
     assert masks.wide[points[30, 1] - 8, points[30, 0]] == 0  # the nose stays
 
 
-def test_the_cheek_knobs_narrow_the_mask():
-    widths = []
-    for cheek in (20, 90):
-        mask = masks_of(placed(face(), left_cheek=cheek, right_cheek=cheek)).wide
-        widths.append((mask[SIDE * 7 // 8] > 0.5).sum().item())
-    assert widths[0] < widths[1]
+def test_each_cheek_knob_narrows_its_side_of_the_mask():
+    def halves(**knobs):
+        mask = masks_of(placed(face(), **knobs)).wide
+        return [half.sum().item() for half in mask.split(SIDE // 2, dim=1)]
+
+    full, left, right = halves(), halves(left_cheek=20), halves(right_cheek=20)
+    assert left[0] < 0.99 * full[0]
+    assert left[1] == pytest.approx(full[1], rel=1e-4)
+    assert right[0] == pytest.approx(full[0], rel=1e-4)
+    assert right[1] < 0.99 * full[1]
 
 
 def test_the_crop_itself_changes_nothing():

@@ -18,6 +18,8 @@ from tests.mouth.small import (  # noqa: E402 - after the skip
     stand_in_mouth,
     talk,
 )
+from tests.nets.test_musetalk import released  # noqa: E402
+from vcam.errors import DeviceError  # noqa: E402
 from vcam.media import Frame  # noqa: E402
 from vcam.mouth.musetalk import MuseTalkMouth  # noqa: E402
 
@@ -243,7 +245,13 @@ def test_tensor_frames_come_back_as_tensors():
 def test_open_needs_a_gpu(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    from vcam.errors import DeviceError
-
     with pytest.raises(DeviceError, match="passthrough"):
         MuseTalkMouth.open(tmp_path)
+
+
+def test_the_released_files_paint_on_the_cpu_too(tmp_path):
+    mouth = MuseTalkMouth.open(released(tmp_path), device="cpu")
+    for one, other in zip(
+        talk(mouth, [face()] * 3, VOICE), talk(small_mouth(), [face()] * 3, VOICE), strict=True
+    ):
+        np.testing.assert_array_equal(one.array(), other.array())

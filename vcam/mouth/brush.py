@@ -48,17 +48,13 @@ class Brush(nn.Module):
     """The in-painting network with its crop, masks and blend."""
 
     def __init__(
-        self,
-        net: Inpainter,
-        side: int,
-        matched: bool,
-        faster: Callable[[Function], Function] | None = None,
+        self, net: Inpainter, matched: bool, faster: Callable[[Function], Function] | None = None
     ) -> None:
-        """`side`: of the crop; `faster` may wrap each part, as torch.compile does."""
+        """`faster` may wrap each part, as torch.compile does."""
         super().__init__()
         self.net = net
-        self.blender = Blender(side, matched)
-        self.side = side
+        self.side = net.coder.side
+        self.blender = Blender(self.side, matched)
         wrap: Callable[[Function], Function] = faster or (lambda function: function)
         self.encode = wrap(net.coder.encode)
         self.inpaint = wrap(net.unet.forward)

@@ -27,8 +27,6 @@ from vcam.mouth.masks import original_mask
 from vcam.mouth.speaking import SpeechGate
 from vcam.nets.musetalk import Inpainter, SpeechEncoder, load_inpainter, load_speech
 
-SIDE = 256  # pixels of the crop the released network was trained on
-
 
 @dataclass
 class PaintCounts:
@@ -59,10 +57,9 @@ class MuseTalkMouth:
         net: Inpainter,
         encoder: SpeechEncoder,
         knobs: MouthKnobs | None = None,
-        side: int = SIDE,
         compiled: bool = False,
     ) -> None:
-        """Networks on one device, in the precision they shall run in; `side` of the crop.
+        """Networks on one device, in the precision they shall run in.
 
         `compiled`: let torch.compile fuse the networks first; the first frame of each size then
         takes a minute or two. On CUDA a frame is one graph launch either way.
@@ -73,7 +70,7 @@ class MuseTalkMouth:
         self._speech = SpeechFeatures(encoder, self._knobs.lookahead)
         matched = self._knobs.blend in ("bands", "soft")
         faster = torch.compile if compiled else None
-        self._brush = Brush(net, side, matched, faster).to(self._device).eval()
+        self._brush = Brush(net, matched, faster).to(self._device).eval()
         self._strokes: dict[tuple[int, ...], Callable[..., tuple[Tensor, ...]]] = {}
         self._overflowed = torch.zeros((), dtype=torch.int64, device=self._device)
         self.counts = PaintCounts()
@@ -81,16 +78,23 @@ class MuseTalkMouth:
 
     @classmethod
     def open(
-        cls, folder: Path, knobs: MouthKnobs | None = None, compiled: bool = True
+        cls,
+        folder: Path,
+        knobs: MouthKnobs | None = None,
+        device: str = "cuda",
+        compiled: bool = True,
     ) -> MuseTalkMouth:
-        """The released weights below `folder`, in half precision on CUDA.
+        """The released weights below `folder`: in half precision on CUDA, in single on the CPU.
 
-        Raises DeviceError without a GPU, WeightsError for files that are missing or wrong.
+        The CPU takes many seconds a frame: for films only. Raises DeviceError when CUDA is asked
+        for and absent, WeightsError for files that are missing or wrong.
         """
+        if device == "cpu":
+            return cls(load_inpainter(folder), load_speech(folder), knobs)
         if not torch.cuda.is_available():
             raise DeviceError("MuseTalk needs an NVIDIA GPU with CUDA; choose mouth: passthrough")
-        encoder = load_speech(folder).to("cuda", torch.float16)
-        return cls(on_gpu(load_inpainter(folder), compiled), encoder, knobs, compiled=compiled)
+        encoder = load_speech(folder).to(device, torch.float16)
+        return cls(on_gpu(load_inpainter(folder), compiled), encoder, knobs, compiled)
 
     @property
     def overflowed(self) -> int:

@@ -174,6 +174,7 @@ class ImageCoder(nn.Module):
         super().__init__()
         self.vae = vae
         self.scale: float = vae.config.scaling_factor
+        self.side: int = vae.config.sample_size  # pixels of the pictures it was trained on
 
     def moments(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """pixels [B, 3, S, S] RGB in -1..1 -> mean and log-variance [B, 4, S/8, S/8], unscaled."""
