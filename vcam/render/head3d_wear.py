@@ -145,7 +145,8 @@ def hoodie() -> Garment:
     def string(side: float) -> Surface:
         def cord(u: Floats, v: Floats) -> tuple[Floats, Floats, Floats]:
             turn = 2 * np.pi * u
-            thick = 0.024 + 0.010 * (v > 0.86)  # a knot at the end
+            closed = np.sqrt(np.clip(v / 0.08, 0, 1))  # where it leaves the hood
+            thick = 0.024 * closed + 0.010 * (v > 0.86)  # a knot at the end
             y = -1.44 - 0.46 * v - 0.04 * side * v
             x = side * (0.15 + 0.07 * np.sin(2.2 * v)) + thick * np.sin(turn)
             return x, y, 0.10 + 0.08 * v + thick * np.cos(turn)
