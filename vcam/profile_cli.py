@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -16,9 +19,11 @@ from vcam import consent, profile, profile_store
 from vcam.badge import CORNERS, Badge
 from vcam.compose import Framing
 from vcam.consent import Consent
-from vcam.errors import ConfigError
+from vcam.errors import ConfigError, WeightsError
+from vcam.picture import read_picture
 
 if TYPE_CHECKING:
+    from vcam.enroll import Enrolled
     from vcam.media import Image
 
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -55,21 +60,21 @@ def add_parser(commands: Commands) -> None:
 def create(options: argparse.Namespace) -> None:
     """vcam profile create: a photo becomes a face."""
     from vcam.enroll import create as enroll
-    from vcam.fit import renderer_and_fit
 
-    renderer, fit = renderer_and_fit(options.renderer)
+    renderer, fit = _renderer(options.renderer)
+    background, picture = _background(options.background)
     settings = profile.Profile(
         title=options.title or options.name,
         renderer=renderer,
-        background=options.background,
+        background=background,
         badge=Badge(text=options.badge_text),
         framing=Framing(options.zoom, options.right, options.down),
     )
     agreed = _consent(options)
     with out.status("starting") as status:
-        folder, enrolled = enroll(
-            options.name, options.photo, agreed, settings, status.update, fit
-        )
+        folder, enrolled = enroll(options.name, options.photo, agreed, settings, status.update, fit)
+    if picture is not None:
+        shutil.copyfile(picture, folder / background)
     for finding in enrolled.findings:
         _plain(f"note: {finding.text}", "yellow")
     preview = folder / "preview.png"
@@ -87,7 +92,9 @@ def show_all(options: argparse.Namespace) -> None:
     for name in profile.names():
         troubles = profile_store.check(name)
         if troubles:
-            table.add_row(name, "", "", f"[red]{len(troubles)} to mend: vcam profile check {name}[/]")
+            table.add_row(
+                name, "", "", f"[red]{len(troubles)} to mend: vcam profile check {name}[/]"
+            )
             continue
         found = profile.load(name)
         who = found.consent.person or "nobody real"
@@ -162,15 +169,44 @@ def _consent(options: argparse.Namespace) -> Consent:
     """From the command line, a file, or a question on the terminal."""
     if options.consent:
         return consent.from_file(options.consent)
-    if options.person:
-        return consent.by_the_person(options.person, _now())
+    if options.person is not None:
+        return consent.by_the_person(options.person or options.title or options.name, _now())
     if not out.is_terminal:
-        raise ConfigError("who is in the photo, and did they agree? --i-am-the-person NAME, "
-                          "or --consent FILE")  # fmt: skip
+        raise ConfigError(
+            "who is in the photo, and did they agree? --i-am-the-person, or --consent FILE"
+        )
     out.print("A profile shows a real person talking. Only do this with your own photo,")
     out.print("or with the written consent of the person in it (--consent FILE).")
     name = out.input("Your name, if you are the person in the photo and agree: ")
     return consent.by_the_person(name, _now())
+
+
+def _background(wanted: str) -> tuple[str, Path | None]:
+    """What the profile says, and the picture to put into its folder, if it is one."""
+    if profile.BACKGROUND.fullmatch(wanted):
+        return wanted, None
+    path = Path(wanted).expanduser()
+    read_picture(path)  # raises for what is none
+    suffix = ".png" if path.suffix.lower() == ".png" else ".jpg"
+    return f"background{suffix}", path
+
+
+def _renderer(wanted: str) -> tuple[str, Callable[[Enrolled, Path], None] | None]:
+    """The renderer to make a profile for, and what adds its files; the puppet needs none."""
+    if wanted == "puppet":
+        return wanted, None
+    try:
+        from vcam import weights
+        from vcam.fit import fit_into
+
+        flame = weights.find("flame")
+        if wanted == "auto":
+            weights.find("gagavatar")
+    except (ImportError, WeightsError) as error:
+        if wanted == "auto":
+            return "puppet", None
+        raise ConfigError(f"fitting FLAME is not possible here: {error}") from error
+    return "gagavatar", partial(fit_into, flame)
 
 
 def _now() -> datetime:
@@ -194,9 +230,7 @@ def _plain(text: str, style: str | None = None) -> None:
     out.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def _command(
-    below: Commands, act: object, name: str, text: str
-) -> argparse.ArgumentParser:
+def _command(below: Commands, act: object, name: str, text: str) -> argparse.ArgumentParser:
     parser = below.add_parser(name, help=text)
     parser.set_defaults(command=act)
     return parser
@@ -208,14 +242,24 @@ def _add_create(below: Commands) -> None:
     parser.add_argument("--photo", type=Path, required=True, metavar="ME.jpg")
     parser.add_argument("--renderer", default="auto", choices=RENDERERS)
     parser.add_argument("--title", metavar="TEXT", help="shown to people; NAME by default")
-    parser.add_argument("--background", default="keep", metavar="KIND", help=profile.BACKGROUNDS)
+    parser.add_argument(
+        "--background",
+        default="keep",
+        metavar="KIND",
+        help="keep, blur, black, #rrggbb or a picture",
+    )
     parser.add_argument("--badge-text", default=Badge().text, metavar="TEXT")
     parser.add_argument("--zoom", type=float, default=1.0, help="0.5 to 3")
     parser.add_argument("--right", type=float, default=0.0, help="-0.5 to 0.5 of the width")
     parser.add_argument("--down", type=float, default=0.0, help="-0.5 to 0.5 of the height")
     agreed = parser.add_mutually_exclusive_group()
     agreed.add_argument(
-        "--i-am-the-person", dest="person", metavar="YOUR NAME", help="and I agree to be shown"
+        "--i-am-the-person",
+        dest="person",
+        nargs="?",
+        const="",
+        metavar="YOUR NAME",
+        help="and I agree to be shown",
     )
     agreed.add_argument("--consent", type=Path, metavar="FILE", help="who agreed, and when (YAML)")
 
