@@ -106,6 +106,29 @@ def doctor(options: argparse.Namespace) -> None:
             _plain(f"    mend it:  {check.mend}", "cyan")
 
 
+def status(options: argparse.Namespace) -> None:
+    """vcam status: how the running vcam is."""
+    from vcam import control, hud
+
+    _plain(hud.line(Snapshot.of_json(control.ask({"do": "status"})["status"])))
+
+
+def monitor(options: argparse.Namespace) -> None:
+    """vcam monitor: the display of the running vcam, in any terminal."""
+    from vcam import control
+
+    with _display() if out.is_terminal else _log() as watch:
+        for news in control.asked({"do": "watch"}):
+            watch(Snapshot.of_json(news["status"]))
+
+
+def stop(options: argparse.Namespace) -> None:
+    """vcam stop: end the running vcam."""
+    from vcam import control
+
+    control.ask({"do": "stop"})
+
+
 def bench(options: argparse.Namespace) -> None:
     """vcam bench: the cost of each stage, and one live run."""
     from vcam import bench as measure
@@ -237,5 +260,5 @@ def _list(title: str, rows: list[tuple[str, str | None]]) -> None:
         _plain(f"  {name}" + (f"\n      {trouble}" if trouble else ""), "dim" if trouble else None)
 
 
-_ALL = (run, render, demo, dub, bench, devices, doctor)
+_ALL = (run, render, demo, dub, bench, status, monitor, stop, devices, doctor)
 COMMANDS = {command.__name__: command for command in _ALL}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,6 +23,7 @@ from vcam.audio.virtual_mic import VirtualMicrophone
 from vcam.camera.open import FILM, open_camera
 from vcam.camera.steady import SteadyCamera
 from vcam.config import RunConfig
+from vcam.control import ControlServer, Request, Status, Stop, Switch, Watch
 from vcam.errors import DeviceError
 from vcam.finish import facts, finishing
 from vcam.link.child import ChildLink
@@ -38,23 +41,82 @@ def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None
     Raises VcamError when something cannot be opened, or a camera fails.
     """
     sys.setswitchinterval(SWITCH)
-    chosen = profile.load(config.profile)
-    chosen.require_consent()
-    with ExitStack() as closing:
-        camera = _camera(config, facts(chosen))
-        closing.callback(camera.close)
-        link = ChildLink(chosen, config.fps, config.size)
-        closing.callback(link.close)
-        portrait = placeholder(chosen.portrait, config.size)
-        finish = finishing(chosen, config.picture, config.fps)
-        session = Session(link, camera, config.fps, portrait, config.profile, finish)
-        source, voice = _source(config, session), _voice(config, session)
+    with Run(config, watch) as run, _signals(run.session.stop):
+        return run.live()
 
-        def told(now: Snapshot) -> None:
-            watch(replace(now, trouble=_troubles(source, camera)))
 
-        with _signals(session.stop):
-            return session.run(source, config.seconds, told, voice, [source.mend])
+class Run:
+    """A live run: its devices, its engine, and what may be asked of it while it lives."""
+
+    def __init__(self, config: RunConfig, watch: Callable[[Snapshot], None]) -> None:
+        """Open everything; what was opened is closed again when something cannot be."""
+        self._config, self._watch = config, watch
+        self._now = Snapshot()
+        chosen = profile.load(config.profile)
+        chosen.require_consent()
+        self._finish = finishing(chosen, config.picture, config.fps)
+        with ExitStack() as opening:
+            self._camera = _camera(config, facts(chosen))
+            opening.callback(self._camera.close)
+            self._link = ChildLink(chosen, config.fps, config.size)
+            opening.callback(self._link.close)
+            portrait = placeholder(chosen.portrait, config.size)
+            self.session = Session(
+                self._link, self._camera, config.fps, portrait, lambda frame: self._finish(frame)
+            )
+            self.session.profile = config.profile
+            self._source = _source(config, self.session)
+            self._control = _listening(ControlServer(self.act))
+            if self._control:
+                opening.callback(self._control.close)
+            self._closing = opening.pop_all()
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._closing.close()
+
+    def live(self) -> Snapshot:
+        """Live until the end."""
+        voice = _voice(self._config, self.session)
+        chores = [self._source.mend]
+        return self.session.run(self._source, self._config.seconds, self._tell, voice, chores)
+
+    def act(self, request: Request) -> Mapping[str, Any]:
+        """Do what the control socket was asked for. Raises VcamError when it cannot be done."""
+        match request:
+            case Stop():
+                self.session.stop()
+            case Switch(name):
+                self._switch(name)
+            case Status() | Watch():
+                return {"status": self._now.as_json()}
+        return {}
+
+    def _switch(self, name: str) -> None:
+        chosen = profile.load(name)
+        chosen.require_consent()
+        self._link.switch(chosen)
+        self._finish = finishing(chosen, self._config.picture, self._config.fps)
+        self.session.profile = name
+
+    def _tell(self, now: Snapshot) -> None:
+        self._now = replace(now, trouble=_troubles(self._source, self._camera))
+        self._watch(self._now)
+        if self._control:
+            self._control.publish(self._now.as_json())
+
+
+def _listening(control: ControlServer) -> ControlServer | None:
+    """The started server; None while another run of this user has the socket."""
+    if not hasattr(socket, "AF_UNIX"):
+        return None
+    try:
+        control.start()
+    except DeviceError:
+        return None
+    return control
 
 
 def _camera(config: RunConfig, told: dict[str, str]) -> Camera:

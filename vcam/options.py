@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from vcam import __version__, models_cli
+from vcam import __version__, models_cli, profile_cli
 from vcam.config import FPS_CHOICES
 
 SAMPLE = Path(__file__).parent / "assets" / "hello.wav"
@@ -29,6 +29,7 @@ def parser(actions: Mapping[str, Command]) -> argparse.ArgumentParser:
         add(command)
         command.set_defaults(command=actions[name])
     models_cli.add_parser(commands)
+    profile_cli.add_parser(commands)
     return whole
 
 
@@ -92,6 +93,9 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "demo": ("let the demo avatar speak", _demo),
     "dub": ("repaint the mouth in a film for another voice (needs a GPU)", _dub),
     "bench": ("measure what this machine can do", _bench),
+    "status": ("say how the running vcam is", _nothing),
+    "monitor": ("show the display of the running vcam", _nothing),
+    "stop": ("end the running vcam", _nothing),
     "devices": ("list microphones and cameras", _nothing),
     "doctor": ("say what works here, and what mends the rest", _nothing),
 }

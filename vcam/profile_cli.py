@@ -15,7 +15,7 @@ import cv2
 from rich.console import Console
 from rich.table import Table
 
-from vcam import consent, profile, profile_store
+from vcam import consent, control, profile, profile_store
 from vcam.badge import CORNERS, Badge
 from vcam.compose import Framing
 from vcam.consent import Consent
@@ -42,6 +42,7 @@ def add_parser(commands: Commands) -> None:
     for act, name, text in (
         (show, "show", "one profile's settings"),
         (check, "check", "what keeps a profile from running"),
+        (switch, "switch", "let the running vcam show another profile, without a gap"),
         (remove, "remove", "delete a profile and all that was made from its photo"),
     ):
         _command(below, act, name, text).add_argument("name", metavar="NAME")
@@ -84,6 +85,11 @@ def create(options: argparse.Namespace) -> None:
     _plain(f"{options.name} is ready ({renderer}): {folder}")
     _plain(f"what was found in the photo: {preview}")
     _plain(f"try it:  vcam run --profile {options.name}")
+
+
+def switch(options: argparse.Namespace) -> None:
+    """vcam profile switch NAME: another face in the running vcam."""
+    control.ask({"do": "switch", "profile": options.name})
 
 
 def show_all(options: argparse.Namespace) -> None:

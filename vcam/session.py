@@ -76,7 +76,6 @@ class Session:
         camera: Camera,
         fps: int,
         placeholder: Image | None = None,
-        profile: str = "",
         stamp: Callable[[Frame], Frame] = lambda frame: frame,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -89,7 +88,8 @@ class Session:
         self._playout, self._delay = Playout(), PresentationDelay(FIRST_DELAY)
         self._showing = None if placeholder is None else Frame(-1, placeholder)
         self._recorded = 0  # tick up to which the recorder has heard
-        self._stats, self._profile, self._stamp = Stats(now), profile, stamp
+        self._stats, self._stamp = Stats(now), stamp
+        self.profile = ""  # whose face it is, for people
         self._silence_filled = 0
         self._stop = threading.Event()
         self._failure: BaseException | None = None
@@ -164,7 +164,7 @@ class Session:
             camera=self._camera.name,
             camera_format=self._camera.format,
             memory_mib=memory_mib(),
-            profile=self._profile,
+            profile=self.profile,
             engine=self._link.status(),
             preview=None if self._showing is None else self._showing.pixels,
         )

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,17 @@ class Snapshot:
         data = asdict(replace(self, preview=None))
         del data["preview"]
         return data | {"on_time": round(self.on_time, 5)}
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Snapshot:
+        """The snapshot that `as_json` was made of."""
+        known = {field.name for field in fields(cls)} & set(data)
+        values = {name: data[name] for name in known}
+        values["latency_ms"] = Quantiles(**data["latency_ms"])
+        values["stages_ms"] = {name: Quantiles(**q) for name, q in data["stages_ms"].items()}
+        backends = tuple(data["engine"]["backends"])
+        values["engine"] = EngineStatus(**{**data["engine"], "backends": backends})
+        return cls(**{**values, "trouble": tuple(data["trouble"])})
 
 
 class Stats:

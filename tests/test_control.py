@@ -1,0 +1,248 @@
+"""The control socket: what it answers, and whom and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import stat
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import HandClock
+from vcam import control
+from vcam.control import (
+    IDLE,
+    LONGEST_LINE,
+    MOST_CLIENTS,
+    MOST_REQUESTS,
+    ControlServer,
+    Status,
+    Stop,
+    Switch,
+    Watch,
+    ask,
+    asked,
+    read_request,
+)
+from vcam.errors import ConfigError, DeviceError
+
+pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets here")
+
+
+class Run:
+    """What a run does when it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[control.Request] = []
+
+    def __call__(self, request):
+        self.asked.append(request)
+        if request == Switch("nobody"):
+            raise ConfigError("no profile called nobody")
+        return {"status": {"fps": 30}} if isinstance(request, Status) else {}
+
+
+@pytest.fixture
+def run():
+    return Run()
+
+
+@pytest.fixture
+def server(tmp_path, run):
+    with_limits = ControlServer(run, tmp_path / "control.sock")
+    with_limits.start()
+    yield with_limits
+    with_limits.close()
+    assert not with_limits.path.exists()
+
+
+def connected(server) -> socket.socket:
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(5)
+    line.connect(str(server.path))
+    return line
+
+
+def said(line) -> list[dict]:
+    """All that comes until the other side closes."""
+    with line.makefile("rb") as replies:
+        return [json.loads(reply) for reply in replies]
+
+
+def eventually(condition) -> None:
+    """Wait until it holds; a busy machine takes its time."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_requests_reach_the_run_and_come_back(server, run):
+    assert ask({"do": "status"}, server.path) == {"ok": True, "status": {"fps": 30}}
+    assert ask({"do": "switch", "profile": "me"}, server.path) == {"ok": True}
+    ask({"do": "stop"}, server.path)
+    assert run.asked == [Status(), Switch("me"), Stop()]
+
+
+def test_what_the_run_refuses_is_told(server):
+    with pytest.raises(ConfigError, match="no profile called nobody"):
+        ask({"do": "switch", "profile": "nobody"}, server.path)
+    assert ask({"do": "status"}, server.path)["ok"]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b"", "one line of JSON"),
+        (b"{", "one line of JSON"),
+        (b"[" * 4000, "one line of JSON"),
+        (b"[]", 'object with "do"'),
+        (b'{"do": 3}', 'object with "do"'),
+        (b'{"do": "dance"}', "known are status, stop, switch, watch"),
+        (b'{"do": "stop", "now": true}', "unknown setting now"),
+        (b'{"do": "switch"}', "setting profile is missing"),
+        (b'{"do": "switch", "profile": 7}', "profile must be text"),
+        (b"\xff\xfe\x00", "one line of JSON"),
+    ],
+)
+def test_a_malformed_request_is_refused_in_one_line(line, said):
+    with pytest.raises(ConfigError, match=said):
+        read_request(line)
+
+
+def test_whoever_watches_is_told_again_and_again(server, run):
+    lines = asked({"do": "watch"}, server.path)
+    assert next(lines)["ok"]
+    for number in range(3):
+        server.publish({"frames": number})
+        assert next(lines)["status"]["frames"] == number
+    assert run.asked == [Watch()]
+
+
+def test_the_socket_is_its_owners_alone(server, monkeypatch, tmp_path):
+    assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert stat.S_IMODE(control.folder().stat().st_mode) == 0o700
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "vcam").rmdir()
+    (tmp_path / "vcam").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises((DeviceError, FileExistsError)):
+        control.folder()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peers are checked on Linux")
+def test_another_user_is_turned_away(server, monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 424242)
+    with connected(server) as line:
+        assert said(line) == []
+    assert server.refused == 1
+
+
+def test_a_second_run_is_refused_and_a_dead_ones_socket_replaced(server, run, tmp_path):
+    with pytest.raises(DeviceError, match="another vcam is running"):
+        ControlServer(run, server.path).start()
+    left = tmp_path / "left.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(left))
+    heir = ControlServer(run, left)
+    heir.start()
+    assert ask({"do": "status"}, left)["ok"]
+    heir.close()
+
+
+def test_nobody_there_is_an_answer_too(tmp_path):
+    with pytest.raises(DeviceError, match="no vcam is running"):
+        ask({"do": "status"}, tmp_path / "none.sock")
+
+
+def test_too_long_and_too_many_requests_end_the_connection(server):
+    with connected(server) as line:
+        line.sendall(b"x" * (LONGEST_LINE + 10))
+        assert "at most 4096 bytes" in said(line)[0]["error"]
+    with connected(server) as line:
+        line.sendall(b'{"do": "status"}\n' * (MOST_REQUESTS + 5))
+        replies = said(line)
+    assert sum(reply["ok"] for reply in replies) == MOST_REQUESTS
+    assert "requests a second" in replies[-1]["error"]
+
+
+def test_two_hundred_clients_at_once_leave_it_well(server):
+    lines = [socket.socket(socket.AF_UNIX) for _ in range(200)]
+    codes = []
+    for line in lines:
+        line.setblocking(False)
+        codes.append(line.connect_ex(str(server.path)))
+    eventually(lambda: len(server._clients) + server.refused >= codes.count(0))
+    assert len(server._clients) <= MOST_CLIENTS
+    for line in lines:
+        line.close()
+    eventually(lambda: not server._clients)
+    assert ask({"do": "status"}, server.path)["ok"]
+
+
+def test_silent_and_deaf_clients_are_let_go(tmp_path, run):
+    clock = HandClock()
+    server = ControlServer(run, tmp_path / "slow.sock", clock)
+    server.start()
+    silent = connected(server)
+    eventually(lambda: len(server._clients) == 1)
+    clock.time += IDLE + 1
+    eventually(lambda: not server._clients)
+    silent.close()
+    server.close()
+
+
+def random_line(chance: random.Random) -> bytes:
+    """Something between noise and a request."""
+    request = {"do": chance.choice(["status", "switch", "watch", "x", 3, None])}
+    if chance.random() < 0.5:
+        request[chance.choice(["profile", "a", ""])] = chance.choice(["me", "nobody", 1, [], {}])
+    line = bytearray(json.dumps(request).encode())
+    for _ in range(chance.choice([0, 0, 1, 5])):
+        line[chance.randrange(len(line))] = chance.randrange(256)
+    return bytes(line)
+
+
+def fuzz(server, count: int, seed: int, sent: list[int]) -> None:
+    """Send `count` random requests over many connections, some of which are refused."""
+    chance = random.Random(seed)
+    while count > 0:
+        lines = [random_line(chance) for _ in range(min(count, MOST_REQUESTS - 5))]
+        try:
+            with connected(server) as line:
+                line.sendall(b"\n".join(lines) + b"\n")
+                line.shutdown(socket.SHUT_WR)
+                line.recv(100_000)
+        except OSError:
+            continue  # turned away: again
+        count -= len(lines)
+        sent[0] += len(lines)
+
+
+def handles() -> int:
+    """Open files and sockets of this process."""
+    return len(list(Path("/proc/self/fd").iterdir())) if sys.platform == "linux" else 0
+
+
+@pytest.mark.parametrize("count", [2000, pytest.param(100_000, marks=pytest.mark.slow)])
+def test_random_requests_neither_crash_nor_leak(server, run, count):
+    before, sent = handles(), [0]
+    threads = [
+        threading.Thread(target=fuzz, args=(server, count // 4, seed, sent)) for seed in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sent[0] >= count
+    assert len(run.asked) > count // 20  # some were requests
+    assert server.refused > count // 4  # most were not
+    eventually(lambda: not server._clients)
+    assert ask({"do": "status"}, server.path)["ok"]
+    eventually(lambda: handles() <= before)

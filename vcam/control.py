@@ -1,0 +1,297 @@
+"""The local socket of a run: typed requests and replies, one JSON line each, for its owner alone.
+
+    {"do": "status"}                       -> {"ok": true, "status": {...}}
+    {"do": "switch", "profile": "me"}      -> {"ok": true}
+    {"do": "stop"}                         -> {"ok": true}
+    {"do": "watch"}                        -> {"ok": true}, then {"status": {...}} again and again
+
+A Unix socket with mode 0600 in a folder with mode 0700; on Linux the peer's user is checked too.
+Lines, rates and the number of clients are limited; a client that does not read is dropped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import socket
+import stat
+import struct
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vcam.config import build
+from vcam.errors import ConfigError, DeviceError, VcamError
+
+LONGEST_LINE = 4096  # bytes of a request
+MOST_CLIENTS = 64
+MOST_REQUESTS = 50  # a second and client
+MOST_UNREAD = 1 << 18  # bytes that a client may leave unread
+IDLE = 60.0  # seconds after which a silent client is let go
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How is the run?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Show another face."""
+
+    profile: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Tell how the run is, again and again."""
+
+
+Request = Status | Stop | Switch | Watch
+REQUESTS: dict[str, type[Request]] = {
+    "status": Status,
+    "stop": Stop,
+    "switch": Switch,
+    "watch": Watch,
+}
+
+
+def read_request(line: bytes) -> Request:
+    """The request in a line of JSON; ConfigError says what is wrong with it."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError("a request is one line of JSON") from error
+    if not isinstance(data, dict) or not isinstance(data.get("do"), str):
+        raise ConfigError('a request is an object with "do"')
+    kind = REQUESTS.get(data.pop("do"))
+    if kind is None:
+        raise ConfigError(f"unknown request; known are {', '.join(REQUESTS)}")
+    return build(kind, data, "request")
+
+
+def folder() -> Path:
+    """The run-time folder, made and checked: ours, and closed to others."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    path = Path(base) / "vcam" if base else Path(tempfile.gettempdir()) / f"vcam-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise DeviceError(f"{path} belongs to somebody else; remove it, or set XDG_RUNTIME_DIR")
+    path.chmod(0o700)
+    return path
+
+
+def socket_path() -> Path:
+    """Where the running vcam listens."""
+    return folder() / "control.sock"
+
+
+@dataclass
+class _Client:
+    """One connection."""
+
+    socket: socket.socket
+    last: float  # when it was last heard
+    unread: bytes = b""  # received, no whole line yet
+    unsent: bytes = b""
+    watching: bool = False
+    credit: float = MOST_REQUESTS
+    closing: bool = False
+
+
+@dataclass
+class ControlServer:
+    """Answers on a thread of its own. `act` does what a request asks and returns the reply's rest.
+
+    `act` may raise VcamError, which becomes a polite refusal.
+    """
+
+    act: Callable[[Request], Mapping[str, Any]]
+    path: Path = field(default_factory=socket_path)
+    now: Callable[[], float] = time.monotonic
+    refused: int = 0
+
+    def start(self) -> None:
+        """Listen. Raises DeviceError when another vcam of this user does already."""
+        self._listener = _listening(self.path)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._clients: dict[int, _Client] = {}
+        self._news = b""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="vcam-control", daemon=True)
+        self._thread.start()
+
+    def publish(self, status: Mapping[str, Any]) -> None:
+        """Tell all who watch; from any thread, never waiting."""
+        self._news = json.dumps({"status": status}).encode() + b"\n"
+
+    def close(self) -> None:
+        """Stop listening and remove the socket."""
+        self._stop.set()
+        self._thread.join(2.0)
+        for client in list(self._clients.values()):
+            self._drop(client)
+        self._listener.close()
+        self._selector.close()
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            for key, _ in self._selector.select(0.1):
+                if key.fileobj is self._listener:
+                    self._accept()
+                else:
+                    self._hear(key.data)
+            self._spread_news()
+            for client in list(self._clients.values()):
+                self._tend(client)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            peer, _ = self._listener.accept()
+            peer.setblocking(False)
+            if len(self._clients) >= MOST_CLIENTS or not _is_ours(peer):
+                self.refused += 1
+                peer.close()
+                return
+            client = _Client(peer, self.now())
+            self._clients[peer.fileno()] = client
+            self._selector.register(peer, selectors.EVENT_READ, client)
+
+    def _hear(self, client: _Client) -> None:
+        try:
+            received = client.socket.recv(LONGEST_LINE)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:
+            self._drop(client)
+            return
+        self._earn(client)
+        client.unread += received
+        while b"\n" in client.unread and not client.closing:
+            line, client.unread = client.unread.split(b"\n", 1)
+            self._answer(client, line)
+        if len(client.unread) > LONGEST_LINE:
+            self._refuse(client, f"a request has at most {LONGEST_LINE} bytes", closing=True)
+
+    def _earn(self, client: _Client) -> None:
+        """Time brings new requests."""
+        now = self.now()
+        earned = client.credit + (now - client.last) * MOST_REQUESTS
+        client.credit, client.last = min(earned, MOST_REQUESTS), now
+
+    def _answer(self, client: _Client, line: bytes) -> None:
+        client.credit -= 1
+        if client.credit < 0:
+            self._refuse(client, f"at most {MOST_REQUESTS} requests a second", closing=True)
+            return
+        try:
+            request = read_request(line)
+            client.watching |= isinstance(request, Watch)
+            reply = {"ok": True, **self.act(request)}
+        except VcamError as error:
+            self._refuse(client, str(error))
+            return
+        client.unsent += json.dumps(reply).encode() + b"\n"
+
+    def _refuse(self, client: _Client, reason: str, closing: bool = False) -> None:
+        self.refused += 1
+        client.unsent += json.dumps({"ok": False, "error": reason}).encode() + b"\n"
+        client.closing |= closing
+
+    def _spread_news(self) -> None:
+        news, self._news = self._news, b""
+        for client in self._clients.values() if news else ():
+            if client.watching and not client.unsent:  # whoever is slow misses some
+                client.unsent = news
+                client.last = self.now()
+
+    def _tend(self, client: _Client) -> None:
+        """Send what waits; drop whoever is done, silent for long, or does not read."""
+        try:
+            if client.unsent:
+                client.unsent = client.unsent[client.socket.send(client.unsent) :]
+        except BlockingIOError:
+            pass  # it does not read now; MOST_UNREAD and IDLE are its limits
+        except OSError:
+            client.closing, client.unsent = True, b""
+        done = client.closing and not client.unsent
+        idle = self.now() - client.last > IDLE
+        if done or idle or len(client.unsent) > MOST_UNREAD:
+            self._drop(client)
+
+    def _drop(self, client: _Client) -> None:
+        if self._clients.pop(client.socket.fileno(), None) is not None:
+            self._selector.unregister(client.socket)
+            client.socket.close()
+
+
+def ask(request: Mapping[str, Any], path: Path | None = None) -> dict[str, Any]:
+    """The running vcam's reply; DeviceError if none runs, ConfigError if it refuses."""
+    return next(asked(request, path))
+
+
+def asked(request: Mapping[str, Any], path: Path | None = None) -> Iterator[dict[str, Any]]:
+    """As `ask`, and every further line, for as long as the run lasts."""
+    path = path or socket_path()
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(10.0)
+        try:
+            line.connect(str(path))
+        except OSError as error:
+            raise DeviceError("no vcam is running here; start one with: vcam run") from error
+        line.sendall(json.dumps(request).encode() + b"\n")
+        with line.makefile("rb") as replies:
+            for reply in replies:
+                data: dict[str, Any] = json.loads(reply)
+                if data.get("ok") is False:
+                    raise ConfigError(str(data.get("error")))
+                yield data
+
+
+def _listening(path: Path) -> socket.socket:
+    """A socket at `path` that nobody else can open; what a killed run left is replaced."""
+    listener = socket.socket(socket.AF_UNIX)
+    with contextlib.ExitStack() as failing:
+        failing.callback(listener.close)
+        if path.exists():
+            with socket.socket(socket.AF_UNIX) as probe:
+                if probe.connect_ex(str(path)) == 0:
+                    raise DeviceError("another vcam is running; end it with: vcam stop")
+            path.unlink()
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen(MOST_CLIENTS)
+        listener.setblocking(False)
+        failing.pop_all()
+    return listener
+
+
+def _is_ours(peer: socket.socket) -> bool:
+    """Whether the other end is this user; elsewhere than on Linux the socket's mode must do."""
+    if sys.platform != "linux":
+        return True
+    _, user, _ = struct.unpack(
+        "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    )
+    return bool(user == os.getuid())
