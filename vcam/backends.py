@@ -43,14 +43,23 @@ class Backend(Generic[S]):
 
 
 def _artalk(asked: Asked) -> MotionModel:
-    path = weights.find("artalk")
+    path, flame = weights.find("artalk"), weights.find("flame")
     _require_cuda("ARTalk")
+    from vcam.flame import FlameModel
     from vcam.motion.artalk import ArtalkMotion
+    from vcam.motion.flame_basis import flame_basis
     from vcam.motion.interpolate import ResampledMotion
 
     profile = asked.profile
     style = path.parent / "style_motion" / "natural_0.safetensors"
-    model = ArtalkMotion(path, profile.mode, style if style.is_file() else None, profile.seed)
+    model = ArtalkMotion(
+        path,
+        profile.mode,
+        style if style.is_file() else None,
+        profile.seed,
+        profile.talk,
+        flame_basis(FlameModel.load(flame)),
+    )
     return ResampledMotion(model, asked.fps)
 
 
