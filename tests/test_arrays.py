@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - imports follow the skip
 """Foreign files of numbers: numbers come out, nothing runs."""
 
 import io

@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - imports follow the skip
 """FLAME on random models: what must hold whatever the model."""
 
 import dataclasses

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from vcam.media import AudioChunk, BlendshapeFace, FlameFace, Motion, frame_ticks
 from vcam.motion.interpolate import ResampledMotion, between, slerp
 
-ANGLES = st.floats(-1.2, 1.2, width=32)
+ANGLES = st.floats(-1.25, 1.25, width=32)
 TURNS = st.tuples(ANGLES, ANGLES, ANGLES).map(lambda turn: np.array(turn, np.float32))
 
 
@@ -19,7 +19,7 @@ def flame(at: int, level: float = 0.0, turn: tuple[float, float, float] = (0, 0,
 
 
 class Steady:
-    """A motion model at 25 fps: one motion for each frame of sound, its level the frame's number."""
+    """A motion model at 25 fps: one motion for each frame of sound, levels rising."""
 
     delay = 480
 

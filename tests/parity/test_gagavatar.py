@@ -1,3 +1,4 @@
+# ruff: noqa: E402 - imports follow the skip
 """Geometry and splatting against the original's own results; the networks need `scripts/parity`."""
 
 from pathlib import Path

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from tests.parity import fill, gaga_synth
+from vcam.arrays import Numbers
 from vcam.flame import FlameModel
 from vcam.media import FlameFace, Motion, frame_ticks
 from vcam.nets.gagavatar import GagavatarConfig, GagavatarNet
@@ -37,13 +38,23 @@ def _spread(name: str, shape: tuple[int, ...]) -> tuple[float, float]:
     return (1.0 if name.endswith("condition_scale") else 0.0), 1.0 / np.sqrt(max(inputs, 1))
 
 
-def flame_model(seed: int) -> FlameModel:
-    """A FLAME of the published layout, random."""
-    asset = {
+def flame_asset(seed: int, vertices: int = gaga_synth.N_VERTS) -> Numbers:
+    """Tensors in the published layout, random, of the first `vertices` alone."""
+    asset = gaga_synth.flame_asset(seed)
+    model = asset["flame_model"]
+    for name in ("v_template", "shapedirs", "posedirs", "weights"):
+        model[name] = model[name][:vertices]
+    model["J_regressor"] = model["J_regressor"][:, :vertices]
+    model["f"] = model["f"] % vertices
+    return {
         part: {name: torch.from_numpy(value) for name, value in entries.items()}
-        for part, entries in gaga_synth.flame_asset(seed).items()
+        for part, entries in asset.items()
     }
-    return FlameModel.build(asset)
+
+
+def flame_model(seed: int, vertices: int = gaga_synth.N_VERTS) -> FlameModel:
+    """A FLAME of the published layout, random."""
+    return FlameModel.build(flame_asset(seed, vertices))
 
 
 def person(seed: int) -> Tracked:

@@ -1,4 +1,9 @@
+# ruff: noqa: E402 - imports follow the skip
 """Tracked identities: import, profile folders, and what is refused."""
+
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,3 +127,20 @@ def test_backgrounds(tmp_path):
     assert picture.shape == (3, 48, 48)
     with pytest.raises(ConfigError, match="no background"):
         background("chartreuse", 32, portrait)
+
+
+def test_the_script_lists_imports_and_explains(tracked_file, tmp_path):
+    script = Path(__file__).parents[2] / "scripts" / "import_tracked"
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(script), str(tracked_file), "--into", str(tmp_path / "p")]
+        return subprocess.run([*command, *more], capture_output=True, text=True)
+
+    assert run().stdout.split() == ["some.one.jpg", "other.png"]
+    made = run("--only", "other.png")
+    assert made.returncode == 0
+    assert (tmp_path / "p" / "other" / "portrait.png").is_file()
+    again = run("--only", "other.png")
+    assert again.returncode == 1
+    assert "exists already" in again.stderr
+    assert "Traceback" not in again.stderr

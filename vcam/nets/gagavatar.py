@@ -59,15 +59,13 @@ class GagavatarConfig:
     def small(cls, head_points: int = 5023) -> GagavatarConfig:
         """A network of the same form that a test builds and runs in a moment on a CPU."""
         return cls(
-            dino=DinoConfig(width=24, depth=5, heads=2, patch=14, grid=5),
+            dino=DinoConfig(width=24, depth=5, heads=2, grid=3),
             projects=(8, 12, 16, 16),
             dense=16,
             head_points=head_points,
             head_width=16,
             plane_width=12,
-            renderer=StyleUnetConfig(
-                style=24, body=(16, 16, 12, 8, 8), decoder=(24, 32, 24, 16, 16)
-            ),
+            renderer=StyleUnetConfig(style=24, body=(16, 12, 8, 8), decoder=(24, 24, 16, 16)),
         )
 
 

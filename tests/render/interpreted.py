@@ -1,0 +1,66 @@
+"""The Triton splatter on a CPU, in Triton's interpreter: slow, and the same statements.
+
+Run as a program of its own, because Triton decides when it is imported whether it interprets:
+`TRITON_INTERPRET=1 python -m tests.render.interpreted` prints the largest differences to the exact
+splatter as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from torch import Tensor
+
+from tests.parity import gaga_synth
+from vcam.render import viewpoint
+from vcam.render.splat.cloud import Cloud, covariances
+from vcam.render.splat.exact import ExactSplatter
+from vcam.render.splat.tables import TableSplatter, Tuning
+
+SIZE, FOCAL = 32, 12.0
+FROM_BEHIND = torch.tensor([0, 0, 20.0])
+
+
+def some_cloud(seed: int) -> Cloud:
+    """A head and two planes of 252 wide Gaussians."""
+    arrays = gaga_synth.gaussians(seed, "net", n_head=90, plane=9)
+    tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
+    shape = covariances(tensors["scales"], tensors["rotations"])
+    return Cloud(tensors["xyz"], shape, tensors["opacities"][:, 0], tensors["colors"])
+
+
+def crowd() -> Cloud:
+    """Every Gaussian in one tile: more than fit in one batch and in one stretch of words."""
+    generator = torch.Generator().manual_seed(0)
+    points = 0.02 * torch.randn(120, 3, generator=generator)
+    shape = covariances(torch.full((120, 3), 0.004), torch.tensor([1.0, 0, 0, 0]).expand(120, 4))
+    colours = torch.randn(120, 32, generator=generator)
+    return Cloud(points, shape, torch.full((120,), 0.02), colours)
+
+
+def seen_by(seed: int) -> Tensor:
+    return viewpoint.view(torch.from_numpy(gaga_synth.tracked_entry(seed)["transform_matrix"]))
+
+
+def difference(cloud: Cloud, seen: Tensor, tuning: Tuning) -> float:
+    """The largest over features and coverage."""
+    exact = ExactSplatter(cloud, SIZE, FOCAL).draw(cloud.points, seen)
+    fast = TableSplatter(cloud, SIZE, FOCAL, tuning=tuning)
+    fast.draw(cloud.points - FROM_BEHIND, seen)  # nothing of this may be left
+    ours = fast.draw(cloud.points, seen)
+    return max(float((a - b).abs().max()) for a, b in zip(ours, exact, strict=True))
+
+
+def main() -> None:
+    whole_tiles = Tuning(words=8, rows=16, warps=8)
+    results = {
+        "cloud": difference(some_cloud(3), seen_by(3), Tuning()),
+        "crowd": difference(crowd(), seen_by(4), Tuning(words=2)),
+        "cloud, whole tiles": difference(some_cloud(4), seen_by(4), whole_tiles),
+    }
+    print(json.dumps(results))
+
+
+if __name__ == "__main__":
+    main()
