@@ -14,7 +14,7 @@ from tests.render.stand_ins import flame_asset, flame_model, motions, person, st
 from vcam.audio.microphone import PreparedSound
 from vcam.camera.memory import MemoryCamera
 from vcam.engine import Engine
-from vcam.errors import ConfigError, WeightsError
+from vcam.errors import ConfigError, DeviceError, WeightsError
 from vcam.link.local import LocalLink
 from vcam.media import AudioChunk, BlendshapeFace, FlameFace, Motion, frame_ticks
 from vcam.motion.interpolate import ResampledMotion
@@ -233,6 +233,15 @@ def test_a_profile_opens_from_files(net, tmp_path, monkeypatch):
     )
     assert renderer.step(motions(SEED, 1)[0]).pixels.mean() > 0
     assert len(list(folder.glob("gaussians-*.safetensors"))) == 1
+
+
+def test_without_a_c_compiler_the_gpu_path_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CC", raising=False)
+    with pytest.raises(DeviceError, match="C compiler"):
+        GagavatarRenderer.open(
+            tmp_path, tmp_path / "a.pt", tmp_path / "b.pt", device=torch.device("cuda")
+        )
 
 
 def test_fresh_noise_is_a_choice(make):

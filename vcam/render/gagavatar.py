@@ -8,6 +8,8 @@ graphs, and the StyleUNet runs in half precision, channels last, optionally comp
 
 from __future__ import annotations
 
+import os
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -18,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vcam.errors import ConfigError
+from vcam.errors import ConfigError, DeviceError
 from vcam.flame import JAW, JOINTS, FlameHead, FlameModel, rotation_matrices, yaw_of
 from vcam.graphed import graphed
 from vcam.media import FloatArray, Frame, Motion
@@ -119,6 +121,8 @@ class GagavatarRenderer:
         without camera or shape, `WeightsError` for files of another kind.
         """
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if device.type == "cuda":
+            require_compiler()
         person = load_profile(folder)
         net = GagavatarNet.load(weights)
         identity = prepared(net, person, cache_path(folder, person, weights), device)
@@ -259,14 +263,26 @@ def splatter(cloud: Cloud, size: int, wanted: Splatting, dtype: torch.dtype) -> 
         raise ConfigError(f"splatting with {wanted} needs a missing package: {error}") from error
 
 
+def require_compiler() -> None:
+    """Triton and torch.compile build small launchers in C. Raises `DeviceError` without cc."""
+    if not any(shutil.which(name) for name in (os.environ.get("CC", "cc"), "gcc", "clang")):
+        raise DeviceError(
+            "GAGAvatar on a GPU needs a C compiler (no CUDA toolkit): sudo apt install gcc"
+        )
+
+
 def prepared(
     net: GagavatarNet, person: Tracked, cache: Path | None, device: torch.device
 ) -> Identity:
     """The identity from `cache`, or made by `net` on `device` and kept there."""
     if cache is not None and cache.is_file():
         return Identity.load(cache, device)
-    identity = Identity.prepare(net.to(device), person)
+    # Once in a profile's life: TF32 would save milliseconds and change the face for good.
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        identity = Identity.prepare(net.to(device), person)
     net.to("cpu")
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # the identity network's memory is wanted by the other stages
     if cache is not None:
         identity.save(cache)
     return identity
