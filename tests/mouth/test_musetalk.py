@@ -1,5 +1,6 @@
 """The mouth painter: what it changes, what it leaves alone, and what it refuses."""
 
+from copy import deepcopy
 from dataclasses import replace
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from tests.mouth.small import (  # noqa: E402 - after the skip
     TICKS,
     around,
     face,
+    networks,
     small_mouth,
     speech_like,
     stand_in_mouth,
@@ -255,3 +257,19 @@ def test_the_released_files_paint_on_the_cpu_too(tmp_path):
         talk(mouth, [face()] * 3, VOICE), talk(small_mouth(), [face()] * 3, VOICE), strict=True
     ):
         np.testing.assert_array_equal(one.array(), other.array())
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_captured_frame_is_that_of_the_cpu(compiled):
+    """One CUDA graph, compiled or not, against the plain functions on the CPU in float32."""
+    if not torch.cuda.is_available():
+        pytest.skip("needs an NVIDIA GPU")
+    net, speech = (deepcopy(part).to("cuda") for part in networks())
+    there = MuseTalkMouth(net, speech, compiled=compiled)
+    for one, other in zip(
+        talk(there, [face()] * 6, VOICE), talk(small_mouth(), [face()] * 6, VOICE), strict=True
+    ):
+        step = apart(one, other)
+        assert step.max() <= 3
+        assert (step > 1).mean() < 1e-3
