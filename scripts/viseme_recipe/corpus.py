@@ -10,7 +10,7 @@ import numpy as np
 
 from vcam.audio.mel import HOP, log_mel
 from viseme_recipe import augment, phones, texts
-from viseme_recipe.voices import RATE, VOICES, Utterance, Voice, speak
+from viseme_recipe.voices import RATE, VOICES, Utterance, Voice, require, speak
 
 UTTERANCES = {"flite": 450, "festival": 300, "espeak": 45}
 HELD_OUT_UTTERANCES = {"flite": 40, "festival": 40, "espeak": 12}
@@ -29,6 +29,7 @@ def synthesise(folder: Path, until: float, held_out_only: bool = False) -> bool:
             continue
         if time.monotonic() > until:
             return False
+        require()
         rng = _seed("speech", voice.key)
         count = (HELD_OUT_UTTERANCES if voice.held_out else UTTERANCES)[voice.engine]
         said = list(speak(voice, _texts(voice, rng, count), rng))

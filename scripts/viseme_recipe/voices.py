@@ -1,15 +1,12 @@
-"""The synthesisers: flite, festival and espeak-ng, each giving sound and phone times.
-
-Debian packages: flite festival festlex-cmu festlex-poslex festvox-us-slt-hts festvox-kallpc16k
-festvox-kdlpc16k festvox-czech-{dita,krb,machac,ph} festvox-ital{p,c}16k (festvox-italp16k,
-festvox-itapc16k) festvox-suopuhe-{lj,mv} festvox-ca-ona-hts espeak-ng wamerican.
-"""
+"""The synthesisers: flite, festival and espeak-ng, each giving sound and phone times."""
 
 from __future__ import annotations
 
 import ctypes
 import re
+import shutil
 import subprocess
+import sys
 import tempfile
 import wave
 from collections.abc import Iterator
@@ -21,6 +18,12 @@ import numpy as np
 from scipy.signal import resample_poly
 
 RATE = 16_000
+PACKAGES = (
+    "flite festival festlex-cmu festlex-poslex festvox-us-slt-hts festvox-kallpc16k "
+    "festvox-kdlpc16k festvox-czech-dita festvox-czech-krb festvox-czech-machac festvox-czech-ph "
+    "festvox-italp16k festvox-itapc16k festvox-suopuhe-lj festvox-suopuhe-mv festvox-ca-ona-hts "
+    "libespeak-ng1 wamerican"
+)  # of Debian
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,12 @@ VOICES = (
     Voice("festival", "hy_fi_mv_diphone", "fi", held_out=True),
     *(Voice("espeak", name, "ipa", held_out=True) for name in _ESPEAK_TEST.split()),
 )
+
+
+def require() -> None:
+    """End the program, saying what to install, if the synthesisers are not here."""
+    if not (shutil.which("flite") and shutil.which("festival")):
+        sys.exit(f"no synthesisers here; install them with: apt-get install {PACKAGES}")
 
 
 def speak(voice: Voice, texts: list[str], rng: np.random.Generator) -> Iterator[Utterance]:
