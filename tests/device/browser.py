@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 PAGE = (Path(__file__).parent / "watch.html").read_bytes()
-POLITELY = ("nice", "-n", "10")  # on a machine of one processor its start would starve the sender
+POLITELY = ("nice", "-n", "19")  # on a machine of one processor its start would starve the sender
 OPTIONS = (
     "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-extensions --disable-sync "
     "--disable-background-networking --disable-component-update --mute-audio "

@@ -132,3 +132,13 @@ def watching(device: str, size: int = SIZE) -> Iterator[Watcher]:
         yield watcher
     finally:
         watcher.close()
+
+
+def check_codes(codes: list[int], times: list[float]) -> None:
+    """The codes never go back, and pass as time does; loosely, for the machine is slow."""
+    steps, seconds = np.diff(codes), times[-1] - times[0]
+    speed = (codes[-1] - codes[0]) / seconds
+    print(f"codes {codes[0]}-{codes[-1]} in {seconds:.2f} s, {(steps > 0).mean():.0%} new pictures")
+    assert (steps >= 0).all()
+    assert FPS / 3 < speed < FPS * 3 / 2  # behind, or catching up after a stall
+    assert (steps > 0).mean() > 0.2

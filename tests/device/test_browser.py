@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.device.browser import report
-from tests.device.conftest import FPS, QUARTERS, SIZE, feeding, picture
+from tests.device.conftest import FPS, QUARTERS, SIZE, check_codes, feeding, picture
 from vcam.camera import v4l2
 from vcam.camera.open import open_camera
 from vcam.media import Frame
@@ -32,8 +32,7 @@ def test_a_web_page_sees_what_is_sent(device: str) -> None:
     assert v4l2.query(device).card in found["label"]
     assert found["size"] == [SIZE, SIZE]
     assert round(found["settings"]["frameRate"]) == FPS
-    assert (np.diff(codes) >= 0).all()
     assert codes[-1] <= sent
-    assert abs((codes[-1] - codes[0]) / seconds - FPS) < 2  # the codes go as fast as time
-    assert rate > 12  # loose: the test machine has one slow processor
+    check_codes(codes.tolist(), [each["time"] / 1000 for each in seen])
+    assert rate > FPS / 4  # loose: the test machine has one slow processor
     assert np.abs(np.array(seen[-1]["colours"]) - QUARTERS).max() <= 12

@@ -89,9 +89,9 @@ def test_a_second_start_reaches_the_reader_that_stayed(device: str) -> None:
 
 
 def test_another_size_is_refused_while_somebody_watches(device: str) -> None:
-    with opened(device) as camera, feeding(camera), watching(device) as watcher:
-        watcher.see(5)
-        camera.close()
+    with contextlib.ExitStack() as stack:
+        with opened(device) as camera, feeding(camera):
+            stack.enter_context(watching(device)).see(5)
         with pytest.raises(DeviceError, match="stays at 512x512 and cannot show 256x256"):
             open_camera(device, (256, 256), FPS)
     with opened(device, 256) as camera, feeding(camera, 256), watching(device, 256) as watcher:
