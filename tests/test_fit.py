@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from tests.flame_model import made_up_model
-from vcam.fit import _FLIP, _MOVE, _TURN, Reduced, fit, targets
-from vcam.flame import FlameHead, contour_bin, rotation_matrices, yaw_of
-from vcam.landmarks import LEFT_IRIS
+from vcam.fit import _FLIP, fit
+from vcam.flame import FlameHead, rotation_matrices, yaw_of
 from vcam.render.viewpoint import project
 
 NOISE = 0.005  # of the eye distance

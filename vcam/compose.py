@@ -54,7 +54,7 @@ class Composer:
             return replace(frame, pixels=pixels)
         matrix = self._matrix(pixels.shape[0])
         placed = cv2.warpAffine(
-            pixels, matrix, self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            pixels, _by_centres(matrix), self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         if self._cover is None or self._plate is None:
             self._cover = _cover(matrix, pixels.shape[0], self._size)
@@ -79,6 +79,13 @@ class Composer:
         inner = slice(top, bottom), slice(left, right)
         cv2.blendLinear(placed[inner], plate[inner], share, 1 - share, dst=out[inner])
         return out
+
+
+def _by_centres(matrix: FloatArray) -> FloatArray:
+    """The same map for OpenCV, which puts whole numbers at the centres of pixels."""
+    centred = matrix.copy()
+    centred[:, 2] += 0.5 * (matrix[0, 0] - 1)
+    return centred
 
 
 def _cover(matrix: FloatArray, side: int, size: tuple[int, int]) -> FloatArray:

@@ -60,7 +60,8 @@ def backdrop(kind: str, photo: Prepared, size: int, folder: Path) -> Image:
         return np.full((size, size, 3), rgb, np.uint8)
     if kind not in ("keep", "blur"):
         return _covering(read_picture(folder / kind).colours, size)
-    plate = _without_person(photo.resized(size))
+    small = photo.resized(size)
+    plate = without(small.colours, small.alpha)
     if kind == "blur":
         plate = np.asarray(cv2.GaussianBlur(plate, (0, 0), size / 32), np.uint8)
     return plate
@@ -75,14 +76,14 @@ def _covering(picture: Image, size: int) -> Image:
     return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _without_person(photo: Prepared) -> Image:
-    """The background continued to behind the person, from coarse to fine (a pull-push pyramid)."""
-    reach = max(3, len(photo.colours) // 48)
-    covered = cv2.dilate(photo.alpha, np.ones((reach, reach), np.uint8))
+def without(colours: Image, covered: Image) -> Image:
+    """`colours` [h, w, 3] continued to where they are `covered`, coarse to fine (pull-push)."""
+    reach = max(3, len(colours) // 48)
+    covered = np.asarray(cv2.dilate(covered, np.ones((reach, reach), np.uint8)), np.uint8)
     known = (covered < 6).astype(np.float32)[..., None]
     if not known.any():
-        return np.full_like(photo.colours, 128)
-    filled = _filled(photo.colours * known, known)
+        return np.full_like(colours, 128)
+    filled = _filled(np.asarray(colours * known, np.float32), known)
     return np.clip(filled, 0, 255).astype(np.uint8)
 
 

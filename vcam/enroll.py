@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from vcam.consent import Consent, digest
-from vcam.cutout import cleaned, person
+from vcam.cutout import cleaned, person, without
 from vcam.errors import ConfigError
 from vcam.judge import Finding, judge
 from vcam.landmarks import OVAL, Face, Landmarker
@@ -172,16 +172,31 @@ def _cut(
     fine = matrix.copy()
     fine[:, :2] *= photo.shape[1] / source.shape[1]
     colours = np.asarray(
-        cv2.warpAffine(source, fine, (size, size), None, way, cv2.BORDER_REFLECT), np.uint8
+        cv2.warpAffine(source, fine, (size, size), None, way, cv2.BORDER_REPLICATE), np.uint8
     )
-    cover = cv2.warpAffine(mask, fine, (size, size), None, cv2.INTER_LINEAR, cv2.BORDER_REFLECT)
+    cover = cv2.warpAffine(mask, fine, (size, size), None, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+    cover[: max(0, round(float(shift[1])))] = 0  # nobody goes on above the photo
     solid = np.clip(255 * cover + 0.5, 0, 255).astype(np.uint8)
+    colours = _continued(colours, solid, matrix, photo.shape[:2])
     points = face.points * np.float32(scale)
     points[:, :2] += shift
     found = landmarker.follow(colours, Face(points.astype(np.float32), face.score))
     if found is None:
         raise ConfigError("the face is lost when the photo is framed; give a larger or clearer one")
     return Prepared(cleaned(colours, solid), solid, found.points, landmarker.expression(found))
+
+
+def _continued(colours: Image, cover: Image, matrix: FloatArray, photo: tuple[int, int]) -> Image:
+    """The portrait with the background continued smoothly to where the photo has ended."""
+    y, x = np.mgrid[: len(colours), : len(colours)].astype(np.float32)
+    column, row = (x - matrix[0, 2]) / matrix[0, 0], (y - matrix[1, 2]) / matrix[1, 1]
+    outside = (column < 0) | (row < 0) | (column > photo[1]) | (row > photo[0])
+    if not outside.any():
+        return colours
+    unknown = np.where(outside, np.uint8(255), cover)
+    filled = without(colours, unknown)
+    free = (outside & (cover < 128))[..., None]
+    return np.where(free, filled, colours)
 
 
 def _thinned(photo: Image, alpha: FloatArray, scale: float) -> tuple[Image, FloatArray]:

@@ -1,0 +1,197 @@
+"""The puppet: a photo moved by blendshapes."""
+
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.portraits import portrait_path
+from vcam.arkit import INDEX
+from vcam.cutout import backdrop
+from vcam.errors import ConfigError
+from vcam.media import BlendshapeFace, Motion
+from vcam.prepared import read_prepared
+from vcam.render.puppet import PuppetRenderer, open_puppet
+from vcam.render.puppet_mesh import FACE, INNER_LIPS, LIP_PAIRS, load_mesh, load_shapes, motor
+
+SIZE = 384
+
+
+@pytest.fixture(scope="module", params=["astronaut", "hopper"])
+def folder(request, tmp_path_factory):
+    pytest.importorskip("ai_edge_litert", reason="pip install 'vcam[face]'")
+    from vcam.enroll import prepare
+    from vcam.picture import read_picture
+
+    folder = tmp_path_factory.mktemp(request.param)
+    prepare(read_picture(portrait_path(request.param))).prepared.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def puppet(folder):
+    return open_puppet(folder, "keep", SIZE)
+
+
+def motion(head=(0, 0, 0), at=0, **weights):
+    """A motion; a name without a side stands for both."""
+    values = np.zeros(52, np.float32)
+    for name, value in weights.items():
+        for full in [name] if name in INDEX else [f"{name}Left", f"{name}Right"]:
+            values[INDEX[full]] = value
+    return Motion(at, np.radians(head).astype(np.float32), BlendshapeFace(values))
+
+
+def gap(frame):
+    return float((frame.landmarks[65:68, 1] - frame.landmarks[61:64, 1][::-1]).mean())
+
+
+def difference(one, other, box):
+    left, top, right, bottom = (round(float(v)) for v in box)
+    cut = slice(top, bottom), slice(left, right)
+    return float(np.abs(one.pixels[cut].astype(int) - other.pixels[cut]).mean())
+
+
+def box(points, margin=4):
+    return (*(points.min(0) - margin), *(points.max(0) + margin))
+
+
+def test_a_calm_puppet_looks_like_its_photo(puppet, folder):
+    photo = read_prepared(folder).resized(SIZE)
+    frame = puppet.step(motion(at=4800))
+    assert frame.at == 4800
+    assert frame.pixels.shape == (SIZE, SIZE, 3)
+    above_mouth = slice(0, int(frame.landmarks[30, 1]))
+    solid = photo.alpha[above_mouth] == 255
+    off = np.abs(frame.pixels[above_mouth].astype(int) - photo.colours[above_mouth]).max(2)
+    assert np.median(off[solid]) <= 4
+    assert off[solid].mean() < 8
+
+
+def test_lips_close_open_and_never_cross(puppet):
+    shut, ajar, wide = (puppet.step(motion(jawOpen=w)) for w in (0.0, 0.3, 0.8))
+    assert abs(gap(shut)) < 0.02 * SIZE
+    assert gap(wide) > gap(ajar) + 0.01 * SIZE > gap(shut) + 0.02 * SIZE
+    pressed = puppet.step(motion(mouthClose=1.0))
+    assert gap(pressed) >= 0
+
+
+def test_an_open_mouth_is_dark_and_shows_teeth(puppet):
+    shut, wide = puppet.step(motion()), puppet.step(motion(jawOpen=0.8, mouthUpperUp=0.4))
+    rim = box(wide.landmarks[60:68], 0)
+    assert difference(shut, wide, rim) > 25
+    left, top, right, bottom = (round(float(v)) for v in rim)
+    inside = wide.pixels[top:bottom, left:right].mean(2)
+    assert inside.min() < 60
+    assert inside.max() > 110
+
+
+def test_a_blink_hides_the_eye_and_moves_nothing_below(puppet):
+    open_, shut = puppet.step(motion()), puppet.step(motion(eyeBlink=1.0))
+    assert difference(open_, shut, box(open_.landmarks[36:42])) > 6
+    lids = shut.landmarks[[41, 40]] - shut.landmarks[[37, 38]]
+    assert np.abs(lids[:, 1]).max() < 1.5
+    assert difference(open_, shut, box(open_.landmarks[48:60])) == 0
+
+
+def test_eyes_can_look_aside(puppet):
+    ahead, aside = (
+        puppet.step(motion()),
+        puppet.step(motion(eyeLookOutLeft=0.6, eyeLookInRight=0.6)),
+    )
+    assert difference(ahead, aside, box(ahead.landmarks[36:48], 0)) > 1
+
+
+def test_the_head_turns_as_told_and_the_picture_s_edge_stays(puppet):
+    still = puppet.step(motion())
+    nose = {
+        axis: puppet.step(motion(head)).landmarks[30] - still.landmarks[30]
+        for axis, head in (("nod", (8, 0, 0)), ("turn", (0, 8, 0)), ("tilt", (0, 0, 8)))
+    }
+    assert nose["nod"][1] > 2
+    assert nose["turn"][0] > 2
+    tilted = puppet.step(motion((0, 0, 8)))
+    assert tilted.landmarks[27, 0] - tilted.landmarks[8, 0] < (
+        still.landmarks[27, 0] - still.landmarks[8, 0]
+    )
+    assert np.abs(tilted.pixels[-1].astype(int) - still.pixels[-1]).mean() < 12
+
+
+def test_extreme_and_broken_motions_still_give_a_picture(puppet):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        wild = Motion(
+            0,
+            rng.normal(0, 3, 3).astype(np.float32),
+            BlendshapeFace(rng.uniform(-1, 3, 52).astype(np.float32)),
+        )
+        assert puppet.step(wild).pixels.shape == (SIZE, SIZE, 3)
+    broken = Motion(0, np.full(3, np.nan, np.float32), BlendshapeFace(np.full(52, np.nan, "f4")))
+    assert (puppet.step(broken).pixels == puppet.step(motion()).pixels).all()
+
+
+def test_frames_depend_on_their_motion_alone(puppet):
+    wanted = motion((3, -5, 2), jawOpen=0.4, eyeBlink=0.5)
+    first = puppet.step(wanted).pixels
+    puppet.step(motion(mouthPucker=1.0))
+    puppet.reset()
+    assert (puppet.step(wanted).pixels == first).all()
+
+
+def test_backgrounds(folder):
+    photo = read_prepared(folder)
+    corner = {}
+    for kind in ("keep", "blur", "black", "#20c040", "background.png"):
+        cv2.imwrite(str(folder / "background.png"), np.full((20, 30, 3), (9, 99, 199), np.uint8))
+        frame = PuppetRenderer(photo, 256, backdrop(kind, photo, 256, folder)).step(motion())
+        corner[kind] = tuple(int(v) for v in frame.pixels[2, 253])
+    assert corner["black"] == (0, 0, 0)
+    assert corner["#20c040"] == (0x20, 0xC0, 0x40)
+    assert corner["background.png"] == (199, 99, 9)
+    assert np.abs(np.subtract(corner["keep"], photo.resized(256).colours[2, 253])).max() < 12
+
+
+def test_a_folder_without_a_face_says_so(tmp_path, folder):
+    with pytest.raises(ConfigError, match="cannot read"):
+        open_puppet(tmp_path, "keep", 256)
+    (tmp_path / "portrait.png").write_bytes((folder / "portrait.png").read_bytes())
+    with pytest.raises(ConfigError, match="create the profile again"):
+        open_puppet(tmp_path, "keep", 256)
+
+
+def test_the_shapes_are_symmetric_and_do_what_they_are_called():
+    points, _ = load_mesh()
+    shapes = load_shapes()
+    assert shapes.shape == (52, FACE, 3)
+    twin = np.linalg.norm(points[:, None] * [-1, 1, 1] - points, axis=2).argmin(1)
+    left, right = (shapes[INDEX[f"mouthSmile{side}"]] for side in ("Left", "Right"))
+    assert np.abs(left[twin] * [-1, 1, 1] - right).max() < 0.002
+    assert shapes[INDEX["jawOpen"], 152, 1] < -0.15
+    assert abs(shapes[INDEX["jawOpen"], 10, 1]) < 0.01
+    assert shapes[INDEX["mouthPucker"], INNER_LIPS[0], 0] > 0.03
+    assert shapes[INDEX["browInnerUp"], 107, 1] > 0.02
+
+
+def test_a_motor_s_lips_touch_at_rest():
+    points, _ = load_mesh()
+    face = 20 * points * np.array([1, -1, -1], np.float32) + 256
+    face[[pair[1] for pair in LIP_PAIRS], 1] += 9  # an open mouth in the photo
+    rest = motor(face.astype(np.float32), np.zeros(52, np.float32)).rest
+    gaps = np.array([rest[lower, 1] - rest[upper, 1] for upper, lower in LIP_PAIRS])
+    assert np.abs(gaps).max() < 2.0
+
+
+@pytest.mark.slow
+def test_a_frame_costs_less_than_six_milliseconds(folder):
+    """CPU time, the best of several runs: the machine may be busy."""
+    cv2.setNumThreads(1)
+    renderer = open_puppet(folder, "keep", 512)
+    wanted = motion((4, -8, 3), jawOpen=0.5, mouthSmile=0.4, eyeBlink=0.3)
+    costs = []
+    for _ in range(8):
+        start = time.process_time()
+        for _ in range(25):
+            renderer.step(wanted)
+        costs.append((time.process_time() - start) / 25)
+    assert min(costs) < 0.006
