@@ -43,9 +43,7 @@ _JAW_SPREAD, _GAZE_SPREAD = (0.15, 0.02, 0.02), (0.15, 0.15)  # radians
 _EXPRESSION_SPREAD, _SHAPE_SPREAD = 0.7, 1.0  # standard deviations
 _HUBER = 0.03
 # iBUG's jaw, brows, nose, eyes, outer and inner lips, then the pupils.
-_WEIGHTS = (
-    17 * [0.2] + 10 * [0.7] + 9 * [1.0] + 12 * [2.0] + 20 * [1.5] + 2 * [0.5]
-)  # fmt: skip
+_WEIGHTS = 17 * [0.2] + 10 * [0.7] + 9 * [1.0] + 12 * [2.0] + 20 * [1.5] + 2 * [0.5]
 _GAPS = ((37, 41), (38, 40), (43, 47), (44, 46), (61, 67), (62, 66), (63, 65))
 _GAP_WEIGHT = 2.0
 _STABLE = (*range(17, 36), 36, 39, 42, 45)  # brows, nose, corners of the eyes
@@ -215,9 +213,8 @@ def _spreads(count: int, dtype: torch.dtype) -> Tensor:
 def _active(expressions: int, shapes: int, reduced: Reduced) -> Tensor:
     """Which parameters a stage may move."""
     count = reduced.basis.shape[-1]
-    known = count - SHAPES if count > SHAPES else 0
     base = range(_FACE if expressions else 6)
-    first = range(_FACE, _FACE + min(expressions, EXPRESSIONS, known))
+    first = range(_FACE, _FACE + expressions)
     second = range(_FACE + EXPRESSIONS, _FACE + min(EXPRESSIONS + shapes, count))
     return torch.tensor([*base, *first, *(second if shapes else ())])
 

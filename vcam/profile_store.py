@@ -144,7 +144,7 @@ def _unpack(source: Path, folder: Path) -> None:
     except FileNotFoundError as error:
         raise ConfigError(f"there is no file {source}") from error
     except _BAD_ZIP as error:
-        raise ConfigError(f"{source} is no profile, or damaged: {error}") from error
+        raise ConfigError(f"{source} is no profile, or damaged: {error!s:.200}") from error
 
 
 def _vacant(name: str, root: Path) -> Path:
