@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import write_wav
+from tests.fakes import tone
+
 ROOT = Path(__file__).parents[1]
-VOICE = ROOT / "vcam" / "assets" / "hello.wav"
 PROFILE = "version: 1\ntitle: Forest\nrenderer: head3d\nmotion: visemes\nlook: forest\n"
 
 
@@ -32,9 +34,9 @@ def vcam(tmp_path, monkeypatch):
 
 def test_status_switch_and_stop_reach_the_run(vcam, tmp_path):
     assert "no vcam is running" in vcam("status").stderr
-    film = tmp_path / "film.mp4"
+    film, speech = tmp_path / "film.mp4", write_wav(tmp_path / "speech.wav", tone(120.0))
     command = [sys.executable, "-m", "vcam", "run", "--no-hud", "--size", "128"]
-    command += ["--wav", str(VOICE), "--camera", str(film), "--output-size", "256x256"]
+    command += ["--wav", str(speech), "--camera", str(film), "--output-size", "256x256"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as live:
         end = time.monotonic() + 30
         while "live" not in (told := vcam("status")).stdout:

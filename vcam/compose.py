@@ -54,7 +54,11 @@ class Composer:
             return replace(frame, pixels=pixels)
         matrix = self._matrix(pixels.shape[0])
         placed = cv2.warpAffine(
-            pixels, _by_centres(matrix), self._size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            pixels,
+            _by_centres(matrix),
+            self._size,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         if self._cover is None or self._plate is None:
             self._cover = _cover(matrix, pixels.shape[0], self._size)
