@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from vcam.errors import ConfigError
-from vcam.media import FloatArray, Frame, Image
+from vcam.media import Frame, Image
 
 SIZES = {"512": (512, 512), "720p": (1280, 720), "1080p": (1920, 1080)}
 _SEAM = 0.06  # of the square's side, over which it fades into the sides
@@ -44,7 +44,6 @@ class Composer:
             raise ConfigError(f"a picture of {width}x{height}: give even numbers, 128 to 3840x2160")
         self._size, self._framing = size, framing or Framing()
         self._plate: Image | None = None
-        self._cover: FloatArray | None = None
 
     def __call__(self, frame: Frame) -> Frame:
         """The composed frame, its pixels in host memory; landmarks move along."""
@@ -52,83 +51,100 @@ class Composer:
         width, height = self._size
         if pixels.shape[:2] == (height, width) and self._framing == Framing():
             return replace(frame, pixels=pixels)
-        matrix = self._matrix(pixels.shape[0])
-        placed = cv2.warpAffine(
-            pixels,
-            _by_centres(matrix),
-            self._size,
-            flags=cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        if self._cover is None or self._plate is None:
-            self._cover = _cover(matrix, pixels.shape[0], self._size)
-            self._plate = _plate(pixels, matrix, self._size)
-        mixed = self._mix(np.asarray(placed, np.uint8), self._plate, self._cover)
-        return replace(frame, pixels=mixed, landmarks=_moved(frame.landmarks, matrix))
+        place = self._place()
+        if self._plate is None:
+            self._plate = _plate(pixels, place, self._size)
+        out = self._plate.copy()
+        _lay(out, _scaled(pixels, place, self._size), place)
+        scale = place.side / len(pixels)
+        landmarks = frame.landmarks
+        if landmarks is not None:
+            landmarks = scale * landmarks + np.array([place.left, place.top], np.float32)
+        return replace(frame, pixels=out, landmarks=landmarks)
 
-    def _matrix(self, side: int) -> FloatArray:
-        """[2, 3] from the square's pixels to the picture's."""
+    def _place(self) -> Place:
+        """Where the square goes; its lower edge is the picture's, unless it is moved."""
         width, height = self._size
-        scale = self._framing.zoom * height / side
-        x = width * (0.5 + self._framing.right) - scale * side / 2
-        y = height * (1.0 + self._framing.down) - scale * side  # the lower edge stays an edge
-        return np.array([[scale, 0, x], [0, scale, y]], np.float32)
-
-    def _mix(self, placed: Image, plate: Image, cover: FloatArray) -> Image:
-        """Only the seams are mixed; between them the square is copied."""
-        out = plate.copy()
-        rows, columns = (np.flatnonzero(cover.max(axis) > 0) for axis in (1, 0))
-        top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-        share = cover[top:bottom, left:right]
-        inner = slice(top, bottom), slice(left, right)
-        cv2.blendLinear(placed[inner], plate[inner], share, 1 - share, dst=out[inner])
-        return out
+        side = round(self._framing.zoom * height)
+        left = round(width * (0.5 + self._framing.right) - side / 2)
+        return Place(left, round(height * (1.0 + self._framing.down)) - side, side)
 
 
-def _by_centres(matrix: FloatArray) -> FloatArray:
-    """The same map for OpenCV, which puts whole numbers at the centres of pixels."""
-    centred = matrix.copy()
-    centred[:, 2] += 0.5 * (matrix[0, 0] - 1)
-    return centred
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A square in the picture, whole pixels; it may reach out of it."""
+
+    left: int
+    top: int
+    side: int
+
+    def window(self, size: tuple[int, int]) -> tuple[int, int, int, int]:
+        """Left, top, right and bottom of what is within the picture."""
+        (left, right), (top, bottom) = (
+            (min(max(edge, 0), limit), min(max(edge + self.side, 0), limit))
+            for edge, limit in zip((self.left, self.top), size, strict=True)
+        )
+        return left, top, right, bottom
 
 
-def _cover(matrix: FloatArray, side: int, size: tuple[int, int]) -> FloatArray:
-    """How much of the square shows at each pixel, [height, width]."""
-    width, height = size
-    scale = float(matrix[0, 0])
-    seam = max(1.0, _SEAM * side * scale)
-    x, y = np.arange(width, dtype=np.float32) + 0.5, np.arange(height, dtype=np.float32) + 0.5
-    left, top = float(matrix[0, 2]), float(matrix[1, 2])
-    right, bottom = left + side * scale, top + side * scale
-    across = _ramp(x, left, right, seam, (left > 0.5, right < width - 0.5))
-    along = _ramp(y, top, bottom, seam, (top > 0.5, bottom < height - 0.5))
-    return np.asarray(along[:, None] * across[None], np.float32)
+def _scaled(pixels: Image, place: Place, size: tuple[int, int]) -> Image:
+    """What of the square is within the picture, at its size there."""
+    left, top, right, bottom = place.window(size)
+    if right <= left or bottom <= top:
+        return np.zeros((0, 0, 3), np.uint8)
+    if right - left == place.side and bottom - top == place.side:
+        return np.asarray(cv2.resize(pixels, (place.side, place.side)), np.uint8)
+    scale = place.side / len(pixels)
+    shift = 0.5 * (scale - 1)  # OpenCV puts whole numbers at the centres of pixels
+    matrix = np.array(
+        [[scale, 0, place.left - left + shift], [0, scale, place.top - top + shift]], np.float32
+    )
+    window = (right - left, bottom - top)
+    return np.asarray(
+        cv2.warpAffine(pixels, matrix, window, None, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE),
+        np.uint8,
+    )
 
 
-def _ramp(
-    at: FloatArray, low: float, high: float, seam: float, ends: tuple[bool, bool]
-) -> FloatArray:
-    """1 inside, fading to 0 at those ends that are within the picture."""
-    share = np.ones_like(at)
-    if ends[0]:
-        share *= np.clip((at - low) / seam, 0, 1)
-    if ends[1]:
-        share *= np.clip((high - at) / seam, 0, 1)
-    return np.asarray(share * share * (3 - 2 * share), np.float32)
+def _lay(out: Image, square: Image, place: Place) -> None:
+    """Put the square into the picture; those of its edges that are inside fade."""
+    height, width = out.shape[:2]
+    left, top, right, bottom = place.window((width, height))
+    if not square.size:
+        return
+    seam = max(1, round(_SEAM * place.side))
+    inner = out[top:bottom, left:right]
+    under = inner.copy() if place.top > 0 or bottom < height else None
+    edges = (place.left > 0, right < width)
+    sides = [slice(0, seam) if edges[0] else None, slice(-seam, None) if edges[1] else None]
+    kept = [None if side is None else inner[:, side].copy() for side in sides]
+    inner[:] = square
+    for side, before, flip in zip(sides, kept, (False, True), strict=True):
+        if side is not None and before is not None:
+            _fade(inner[:, side], before, flip, axis=1)
+    if under is not None:
+        if place.top > 0:
+            _fade(inner[:seam], under[:seam], False, axis=0)
+        if bottom < height:
+            _fade(inner[-seam:], under[-seam:], True, axis=0)
 
 
-def _plate(pixels: Image, matrix: FloatArray, size: tuple[int, int]) -> Image:
+def _fade(over: Image, under: Image, falling: bool, axis: int) -> None:
+    """Mix `under` into `over`, in place, fully at its outer edge and not at all at the other."""
+    count = over.shape[axis]
+    rise = (np.arange(count, dtype=np.float32) + 0.5) / count
+    rise = rise * rise * (3 - 2 * rise)
+    line = rise[::-1] if falling else rise
+    shape = (1, count) if axis else (count, 1)
+    share = np.ascontiguousarray(np.broadcast_to(line.reshape(shape), over.shape[:2]), np.float32)
+    over[:] = cv2.blendLinear(np.ascontiguousarray(over), under, share, 1 - share)
+
+
+def _plate(pixels: Image, place: Place, size: tuple[int, int]) -> Image:
     """The square's surroundings: its edges drawn out, out of focus. Mirrored, it showed ghosts."""
     quarter = (size[0] // 4, size[1] // 4)
-    small = matrix / 4
-    far = cv2.warpAffine(
-        pixels, small, quarter, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
-    )
+    scale = place.side / len(pixels) / 4
+    matrix = np.array([[scale, 0, place.left / 4], [0, scale, place.top / 4]], np.float32)
+    far = cv2.warpAffine(pixels, matrix, quarter, None, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
     far = cv2.GaussianBlur(far, (0, 0), max(1.0, _SOFT * quarter[1]))
     return np.asarray(cv2.resize(far, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def _moved(landmarks: FloatArray | None, matrix: FloatArray) -> FloatArray | None:
-    if landmarks is None:
-        return None
-    return np.asarray(landmarks @ matrix[:, :2].T + matrix[:, 2], np.float32)
