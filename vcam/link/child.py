@@ -19,7 +19,7 @@ from vcam.media import AudioChunk
 from vcam.profile import Profile
 from vcam.stats import EngineStatus
 
-SILENT_LOOKS = 80  # looks at a live engine (4 s of them) without a word: it hangs. Counted in
+SILENT_LOOKS = 120  # looks at a live engine (6 s of them) without a word: it hangs. Counted in
 # looks, not in seconds, because on a starved machine whoever looks is late as well
 PATIENCE = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, ... restart in a row
 
