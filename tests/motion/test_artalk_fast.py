@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from tests.motion.tiny_artalk import tiny_net  # noqa: E402 - after the skip
 from vcam.graphed import graphed  # noqa: E402
 from vcam.motion.artalk_fast import FastDecoder  # noqa: E402
+from vcam.motion.artalk_pieces import can_compile  # noqa: E402
 from vcam.nets.artalk import SAMPLES, normalise  # noqa: E402
 from vcam.nets.artalk_proxy import proxy_net  # noqa: E402
 
@@ -84,6 +85,12 @@ def test_a_floor_keeps_noise_from_becoming_speech():
 
 def test_graphed_without_a_gpu_is_the_function_itself():
     assert graphed(len, enabled=False) is len
+
+
+def test_compiling_needs_a_compiler(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("CC", raising=False)
+    assert not can_compile()
 
 
 @pytest.mark.gpu

@@ -14,6 +14,7 @@ from vcam.audio.vad import VoiceActivity
 from vcam.graphed import graphed
 from vcam.media import FloatArray
 from vcam.motion.artalk_fast import FastDecoder
+from vcam.motion.artalk_pieces import can_compile
 from vcam.motion.loudness import Loudness
 from vcam.motion.savgol import HELD, SmoothStream
 from vcam.motion.sliding import CHANNELS, WINDOW, Stitcher, TalkSettings
@@ -123,7 +124,7 @@ class Talk:
             net,
             device,
             torch.float16 if cuda else torch.float32,
-            compiled=cuda,
+            compiled=cuda and can_compile(),
             soft=settings.soft_levels,
         )
         self._vad = VoiceActivity()
