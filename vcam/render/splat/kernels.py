@@ -35,6 +35,25 @@ def measure(points, seen, depths, count, BLOCK: tl.constexpr):
 
 
 @triton.jit
+def _seen_shape(shape, ax, ay, az, bx, by, bz, blur):
+    """A covariance between the rows a and b of the projection's Jacobian: xx, xy, yy."""
+    xx, xy = tl.load(shape), tl.load(shape + 1)
+    xz, yy = tl.load(shape + 2), tl.load(shape + 3)
+    yz, zz = tl.load(shape + 4), tl.load(shape + 5)
+    vx, vy, vz = _times(xx, xy, xz, yy, yz, zz, ax, ay, az)
+    wx, wy, wz = _times(xx, xy, xz, yy, yz, zz, bx, by, bz)
+    across = ax * vx + ay * vy + az * vz + blur
+    mixed = ax * wx + ay * wy + az * wz
+    return across, mixed, bx * wx + by * wy + bz * wz + blur
+
+
+@triton.jit
+def _times(xx, xy, xz, yy, yz, zz, x, y, z):
+    """A symmetric matrix times a vector."""
+    return xx * x + xy * y + xz * z, xy * x + yy * y + yz * z, xz * x + yz * y + zz * z
+
+
+@triton.jit
 def flatten(
     points, static, order, seen, records, table,
     count, words, size, focal, near, blur, spread,
@@ -52,8 +71,7 @@ def flatten(
     px = tl.load(points + which * 3)
     py = tl.load(points + which * 3 + 1)
     pz = tl.load(points + which * 3 + 2)
-    x = _dot(px, py, pz, seen, 1.0)
-    y = _dot(px, py, pz, seen + 4, 1.0)
+    x, y = _dot(px, py, pz, seen, 1.0), _dot(px, py, pz, seen + 4, 1.0)
     z = _dot(px, py, pz, seen + 8, 1.0)
     front = real & (z > near)
     z = tl.where(front, z, 1.0)
@@ -65,22 +83,7 @@ def flatten(
     bent_y = -pixels * tl.minimum(tl.maximum(y / z, -limit), limit) / z
     ax, ay, az = scale * r00 + bent_x * r20, scale * r01 + bent_x * r21, scale * r02 + bent_x * r22
     bx, by, bz = scale * r10 + bent_y * r20, scale * r11 + bent_y * r21, scale * r12 + bent_y * r22
-    cxx, cxy = tl.load(static + which * 7), tl.load(static + which * 7 + 1)
-    cxz, cyy = tl.load(static + which * 7 + 2), tl.load(static + which * 7 + 3)
-    cyz, czz = tl.load(static + which * 7 + 4), tl.load(static + which * 7 + 5)
-    vx, vy, vz = (
-        cxx * ax + cxy * ay + cxz * az,
-        cxy * ax + cyy * ay + cyz * az,
-        cxz * ax + cyz * ay + czz * az,
-    )
-    wx, wy, wz = (
-        cxx * bx + cxy * by + cxz * bz,
-        cxy * bx + cyy * by + cyz * bz,
-        cxz * bx + cyz * by + czz * bz,
-    )
-    xx = ax * vx + ay * vy + az * vz + blur
-    xy = ax * wx + ay * wy + az * wz
-    yy = bx * wx + by * wy + bz * wz + blur
+    xx, xy, yy = _seen_shape(static + which * 7, ax, ay, az, bx, by, bz, blur)
     det = xx * yy - xy * xy
     middle = 0.5 * (xx + yy)
     spread_out = tl.sqrt(tl.maximum(middle * middle - det, 0.1))
@@ -123,26 +126,34 @@ def _ones(word):
 
 
 @triton.jit
+def _list(table, column, row, start, words, mine, WORDS: tl.constexpr, BLOCK: tl.constexpr):
+    """Write the Gaussians of a stretch of words that touch a tile to `mine`; how many they are."""
+    step = tl.arange(0, WORDS)
+    inside = start + step < words
+    bits = tl.load(table + column * words + start + step, mask=inside, other=0)
+    bits = bits & tl.load(table + row * words + start + step, mask=inside, other=0)
+    left = bits.to(tl.uint32, bitcast=True)
+    ones = _ones(left)
+    found = tl.sum(ones, 0)
+    slot = tl.cumsum(ones, 0) - ones
+    most = tl.max(ones, 0)
+    while most > 0:
+        rest = left & (left - 1)
+        place = step * BLOCK + _ones((left ^ rest) - 1)  # the lowest bit still set
+        tl.store(mine + slot, place.to(tl.int16), mask=left != 0)
+        left = rest
+        slot += 1
+        most -= 1
+    tl.debug_barrier()  # other threads of this program read what was written
+    return found
+
+
+@triton.jit
 def blend(
-    records,
-    table,
-    colours,
-    listed,
-    features,
-    coverage,
-    words,
-    tiles,
-    opaque,
-    faint,
-    dark,
-    BLOCK: tl.constexpr,
-    TILE: tl.constexpr,
-    ROWS: tl.constexpr,
-    CHANNELS: tl.constexpr,
-    WORDS: tl.constexpr,
-    BATCH: tl.constexpr,
-    PRECISION: tl.constexpr,
-):
+    records, table, colours, listed, features, coverage, words, tiles, opaque, faint, dark,
+    BLOCK: tl.constexpr, TILE: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
+    WORDS: tl.constexpr, BATCH: tl.constexpr, PRECISION: tl.constexpr,
+):  # fmt: skip
     """Draw ROWS rows of a tile: list its Gaussians a stretch at a time, blend, stop when full."""
     program = tl.program_id(0)
     SHARES: tl.constexpr = TILE // ROWS
@@ -160,23 +171,7 @@ def blend(
     start = 0
     brightest = 1.0
     while (start < words) & (brightest >= dark):
-        step = tl.arange(0, WORDS)
-        inside = start + step < words
-        bits = tl.load(table + column * words + start + step, mask=inside, other=0)
-        bits = bits & tl.load(table + (tiles + row) * words + start + step, mask=inside, other=0)
-        left = bits.to(tl.uint32, bitcast=True)
-        ones = _ones(left)
-        found = tl.sum(ones, 0)
-        slot = tl.cumsum(ones, 0) - ones
-        most = tl.max(ones, 0)
-        while most > 0:
-            rest = left & (left - 1)
-            place = step * BLOCK + _ones((left ^ rest) - 1)  # the lowest bit still set
-            tl.store(mine + slot, place.to(tl.int16), mask=left != 0)
-            left = rest
-            slot += 1
-            most -= 1
-        tl.debug_barrier()
+        found = _list(table, column, tiles + row, start, words, mine, WORDS, BLOCK)
         done = 0
         while (done < found) & (brightest >= dark):
             here = done + tl.arange(0, BATCH)
@@ -200,7 +195,7 @@ def blend(
             light = tl.min(after, 0)
             brightest = tl.max(light, 0)
             done += BATCH
-        tl.debug_barrier()
+        tl.debug_barrier()  # before the list is written anew
         start += WORDS
     at = y * (tiles * TILE) + x
     place = features + at[:, None] * CHANNELS + channel[None, :]

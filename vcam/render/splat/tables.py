@@ -54,6 +54,7 @@ class TableSplatter:
         channels = cloud.colours.shape[1]
         assert size % TILE == 0, size
         assert channels in (16, 32, 64), channels
+        assert (tuning or Tuning()).words <= 1024, tuning  # places in a stretch are 16-bit
         device = cloud.points.device
         self._cloud, self._size, self._focal = cloud, size, focal
         self._tuning = tuning or Tuning()
