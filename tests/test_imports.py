@@ -28,6 +28,7 @@ LEVELS = [
     {"profile"},
     {"profile_store", "judge", "finish"},
     {"enroll"},
+    {"flame_points"},
     {"fit"},
     {"pipeline", "dub"},
     {"engine"},

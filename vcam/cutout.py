@@ -17,7 +17,7 @@ from vcam.picture import read_picture
 from vcam.prepared import Prepared
 
 _SIDE = 256  # pixels the network sees
-_LEVELS = (0.12, 0.88)  # of the mask, that become nothing and all
+_LEVELS = (0.2, 0.8)  # of the mask, that become nothing and all
 _RADIUS, _SMOOTH = 1 / 48, 1e-4  # of the guided filter: share of the side, variance
 
 

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from vcam.consent import Consent, digest
-from vcam.cutout import cleaned, person, without
+from vcam.cutout import person, without
 from vcam.errors import ConfigError
 from vcam.judge import Finding, judge
 from vcam.landmarks import OVAL, Face, Landmarker
@@ -28,6 +28,7 @@ ROOM = 1.65  # side of the portrait in sides of the head's box
 SIDES = (512, 1024)  # pixels of a portrait, at least and at most
 HAIR = 0.17  # how far above the face's middle the head's lies, in face heights
 BALD = 1.28  # a head's height in face heights, when the mask shows no more
+SEAM = 0.10  # of the portrait, over which the photo fades where it ends
 REACH = 0.9  # of the face's height: hair within this of the axis counts as head
 
 
@@ -183,7 +184,7 @@ def _cut(
     found = landmarker.follow(colours, Face(points.astype(np.float32), face.score))
     if found is None:
         raise ConfigError("the face is lost when the photo is framed; give a larger or clearer one")
-    return Prepared(cleaned(colours, solid), solid, found.points, landmarker.expression(found))
+    return Prepared(colours, solid, found.points, landmarker.expression(found))
 
 
 def _continued(colours: Image, cover: Image, matrix: FloatArray, photo: tuple[int, int]) -> Image:
@@ -195,8 +196,11 @@ def _continued(colours: Image, cover: Image, matrix: FloatArray, photo: tuple[in
         return colours
     unknown = np.where(outside, np.uint8(255), cover)
     filled = without(colours, unknown)
-    free = (outside & (cover < 128))[..., None]
-    return np.where(free, filled, colours)
+    into = cv2.distanceTransform((~outside).astype(np.uint8), cv2.DIST_L2, 5)
+    fade = np.clip(into / (SEAM * len(colours)), 0, 1)
+    share = np.maximum(fade * fade * (3 - 2 * fade), cover / np.float32(255))[..., None]
+    mixed = filled + share * (colours.astype(np.float32) - filled)
+    return np.asarray(np.clip(mixed + 0.5, 0, 255), np.uint8)
 
 
 def _thinned(photo: Image, alpha: FloatArray, scale: float) -> tuple[Image, FloatArray]:

@@ -22,22 +22,29 @@ import torch
 from torch import Tensor
 from torch.func import jacrev
 
+from vcam.cutout import cleaned
 from vcam.errors import ConfigError
-from vcam.flame import JOINTS, FlameModel, contour_bin, rotation_matrices, yaw_of
+from vcam.flame import FlameModel, contour_bin, rotation_matrices, yaw_of
+from vcam.flame_points import (
+    EXPRESSIONS,
+    FACE,
+    FOCAL,
+    GAZE,
+    JAW,
+    MOVE,
+    SHAPES,
+    SIZE,
+    TURN,
+    Reduced,
+)
 from vcam.landmarks import IBUG, LEFT_IRIS, RIGHT_IRIS
 from vcam.media import FloatArray
 
 if TYPE_CHECKING:
     from vcam.enroll import Enrolled
 
-SIZE = 512  # pixels of the picture that GAGAvatar sees
-FOCAL, SCALE = 12.0, 5.0
-SHAPES, EXPRESSIONS = 100, 50  # coefficients that 70 points can say something about
 WORST, MOST_TURN = 0.04, 25.0  # residual in eye distances, degrees: beyond, a photo is refused
 
-# Parameters: rotation 3, translation 3, jaw 3, gaze 2 (shared), then expression and shape.
-_TURN, _MOVE, _JAW, _GAZE = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 11)
-_FACE = 11
 _SPREAD = 0.0035  # of landmarks, eye distances: what the priors are weighed against
 _JAW_SPREAD, _GAZE_SPREAD = (0.15, 0.02, 0.02), (0.15, 0.15)  # radians
 _EXPRESSION_SPREAD, _SHAPE_SPREAD = 0.7, 1.0  # standard deviations
@@ -107,89 +114,12 @@ def fit_into(flame: Path, enrolled: Enrolled, folder: Path) -> None:
             "eye distance off): give one that looks straight into the camera"
         )
     cover = photo.alpha[..., None] / np.float32(255)
-    on_black = np.rint(photo.colours * cover).astype(np.uint8)
+    on_black = np.rint(cleaned(photo.colours, photo.alpha) * cover).astype(np.uint8)
     cv2.imwrite(str(folder / PORTRAIT), np.ascontiguousarray(on_black[..., ::-1]))
     names = {"transform": "transform_matrix", "shape": "shapecode", "expression": "expcode"}
     names |= {"pose": "posecode", "eyes": "eyecode"}
     tensors = {key: getattr(fitted, name).contiguous() for name, key in names.items()}
     save_file(tensors, folder / "tracked.safetensors")
-
-
-@dataclass(frozen=True, slots=True)
-class Reduced:
-    """FLAME, only what its landmarks hang on; double precision."""
-
-    rest: Tensor  # [L, 3, 3] three corners of each landmark's face; L holds all contour rows
-    basis: Tensor  # [L, 3, 3, E + S] expressions, then shapes
-    correctives: Tensor  # [L, 3, 3, 36]
-    skin: Tensor  # [L, 3, 5]
-    share: Tensor  # [L, 3] barycentric
-    joints: Tensor  # [5, 3]
-    joint_basis: Tensor  # [5, 3, E + S]
-    parents: tuple[int, ...]
-
-    @classmethod
-    def build(cls, model: FlameModel) -> Reduced:
-        """Cut a model down."""
-        table = model.landmarks
-        faces = torch.cat([table.contour_faces.flatten(), table.inner_faces, table.eye_faces])
-        share = torch.cat([table.contour_weights.flatten(0, 1), table.inner_weights,
-                           table.eye_weights])  # fmt: skip
-        corners = model.faces[faces]
-        shapes = model.shape_basis[..., :SHAPES]
-        basis = torch.cat([model.expression_basis[..., :EXPRESSIONS], shapes], 2).double()
-        correctives = model.pose_basis.T.reshape(len(model.template), 3, -1).double()
-        regressor = model.regressor.double()
-        return cls(
-            model.template.double()[corners],
-            basis[corners],
-            correctives[corners],
-            model.weights.double()[corners],
-            share.double(),
-            regressor @ model.template.double(),
-            torch.einsum("jv,vck->jck", regressor, basis),
-            model.parents,
-        )
-
-    def pick(self, row: int) -> Tensor:
-        """Numbers of the 70 landmarks with the jaw line of contour row `row`."""
-        fixed = len(self.rest) - 53
-        contour = torch.arange(17 * row, 17 * row + 17)
-        return torch.cat([contour, torch.arange(fixed, fixed + 53)])
-
-    def landmarks(self, x: Tensor, row: int) -> Tensor:
-        """Parameters [11 + E + S] -> [70, 3] of the scaled model, the head not turned."""
-        which, face = self.pick(row), x[_FACE:]
-        gaze = torch.cat([x[_GAZE], torch.zeros_like(x[:1])])
-        still = torch.zeros(2, 3, dtype=x.dtype)
-        turns = rotation_matrices(torch.cat([still, x[_JAW][None], gaze[None], gaze[None]]))
-        joints = self.joints + self.joint_basis @ face
-        bent = (turns[1:] - torch.eye(3, dtype=x.dtype)).flatten()
-        corners = self.rest[which] + self.basis[which] @ face + self.correctives[which] @ bent
-        spins, shifts = self._chain(turns, joints)
-        spin = torch.einsum("lkj,jab->lkab", self.skin[which], spins)
-        shift = self.skin[which] @ shifts
-        posed = (spin @ corners[..., None])[..., 0] + shift
-        return SCALE * (posed * self.share[which][..., None]).sum(1)
-
-    def project(self, x: Tensor, row: int) -> Tensor:
-        """Parameters -> pixels [70, 2]."""
-        turn = rotation_matrices(x[_TURN])
-        camera = self.landmarks(x, row) @ turn.T + x[_MOVE]
-        return FOCAL * SIZE / 2 * camera[:, :2] / camera[:, 2:] + (SIZE - 1) / 2
-
-    def _chain(self, turns: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
-        spins: list[Tensor] = []
-        origins: list[Tensor] = []
-        for joint, parent in enumerate(self.parents[:JOINTS]):
-            if parent < 0:
-                spins.append(turns[joint])
-                origins.append(joints[joint])
-            else:
-                spins.append(spins[parent] @ turns[joint])
-                origins.append(origins[parent] + spins[parent] @ (joints[joint] - joints[parent]))
-        spin = torch.stack(spins)
-        return spin, torch.stack(origins) - (spin @ joints[..., None])[..., 0]
 
 
 def _residuals(reduced: Reduced, x: Tensor, wanted: Tensor, unit: float, row: int) -> Tensor:
@@ -200,7 +130,7 @@ def _residuals(reduced: Reduced, x: Tensor, wanted: Tensor, unit: float, row: in
     weights = (torch.tensor(_WEIGHTS, dtype=x.dtype) * trust).sqrt()
     gaps = torch.tensor(_GAPS)
     apart = (off[gaps[:, 0], 1] - off[gaps[:, 1], 1]) * _GAP_WEIGHT**0.5
-    prior = _SPREAD * x[6:] / _spreads(len(x) - _FACE, x.dtype)
+    prior = _SPREAD * x[6:] / _spreads(len(x) - FACE, x.dtype)
     return torch.cat([(off * weights[:, None]).flatten(), apart, prior])
 
 
@@ -213,9 +143,9 @@ def _spreads(count: int, dtype: torch.dtype) -> Tensor:
 def _active(expressions: int, shapes: int, reduced: Reduced) -> Tensor:
     """Which parameters a stage may move."""
     count = reduced.basis.shape[-1]
-    base = range(_FACE if expressions else 6)
-    first = range(_FACE, _FACE + expressions)
-    second = range(_FACE + EXPRESSIONS, _FACE + min(EXPRESSIONS + shapes, count))
+    base = range(FACE if expressions else 6)
+    first = range(FACE, FACE + expressions)
+    second = range(FACE + EXPRESSIONS, FACE + min(EXPRESSIONS + shapes, count))
     return torch.tensor([*base, *first, *(second if shapes else ())])
 
 
@@ -251,7 +181,7 @@ def _minimised(
 
 def _first_guess(reduced: Reduced, wanted: Tensor) -> Tensor:
     """The pose by scaled orthography on points that hardly move, all else neutral."""
-    x = torch.zeros(_FACE + reduced.basis.shape[-1], dtype=torch.float64)
+    x = torch.zeros(FACE + reduced.basis.shape[-1], dtype=torch.float64)
     stable = torch.tensor(_STABLE)
     model = reduced.landmarks(x, 0)[stable]
     seen = wanted[stable]
@@ -264,8 +194,8 @@ def _first_guess(reduced: Reduced, wanted: Tensor) -> Tensor:
     ahead = torch.cat([(seen.mean(0) - (SIZE - 1) / 2) / (FOCAL * SIZE / 2) * away,
                        torch.tensor([away], dtype=torch.float64)])  # fmt: skip
     axis, _ = cv2.Rodrigues(turn.numpy())
-    x[_TURN] = torch.from_numpy(np.asarray(axis, np.float64).ravel())
-    x[_MOVE] = ahead - turn @ centre
+    x[TURN] = torch.from_numpy(np.asarray(axis, np.float64).ravel())
+    x[MOVE] = ahead - turn @ centre
     return x
 
 
@@ -275,7 +205,7 @@ _FLIP = torch.diag(torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
 def _upright(x: Tensor) -> Tensor:
     """The head's turn [3, 3] for a viewer who sees y up and the face at +z."""
     flip = torch.diag(torch.tensor([1.0, -1.0, -1.0], dtype=x.dtype))
-    return flip @ rotation_matrices(x[_TURN])
+    return flip @ rotation_matrices(x[TURN])
 
 
 def _degrees(transform: Tensor) -> float:
@@ -287,14 +217,14 @@ def _degrees(transform: Tensor) -> float:
 def _result(
     model: FlameModel, x: Tensor, points: Tensor, residual: float, reduced: Reduced
 ) -> Fitted:
-    turn, move = rotation_matrices(x[_TURN]), x[_MOVE]
+    turn, move = rotation_matrices(x[TURN]), x[MOVE]
     transform = torch.cat([(_FLIP @ turn).T, (_FLIP @ move)[:, None]], 1)
     shape = torch.zeros(model.shape_basis.shape[2])
     expression = torch.zeros(model.expression_basis.shape[2])
-    face = x[_FACE:].float()
+    face = x[FACE:].float()
     expression[:EXPRESSIONS] = face[:EXPRESSIONS]
     shape[: len(face) - EXPRESSIONS] = face[EXPRESSIONS:]
-    gaze = torch.cat([x[_GAZE], torch.zeros(1, dtype=x.dtype)]).float()
-    pose = torch.cat([torch.zeros(3), x[_JAW].float()])
+    gaze = torch.cat([x[GAZE], torch.zeros(1, dtype=x.dtype)]).float()
+    pose = torch.cat([torch.zeros(3), x[JAW].float()])
     return Fitted(transform.float(), shape, expression, pose, torch.cat([gaze, gaze]),
                   points, residual)  # fmt: skip

@@ -10,11 +10,12 @@ z tilts the top of the head to the picture's left.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from vcam.cutout import backdrop
+from vcam.cutout import backdrop, cleaned
 from vcam.landmarks import IBUG
 from vcam.media import BlendshapeFace, Frame, Image, Motion
 from vcam.prepared import Prepared, read_prepared
@@ -56,6 +57,8 @@ class PuppetRenderer:
 def open_puppet(folder: Path, background: str, size: int) -> PuppetRenderer:
     """The puppet of a profile's folder. Raises ConfigError when what lies there is not in order."""
     photo = read_prepared(folder)
+    if background != "keep":  # there the old background must not cling to the person's edge
+        photo = replace(photo, colours=cleaned(photo.colours, photo.alpha))
     return PuppetRenderer(photo, size, backdrop(background, photo, size, folder))
 
 
