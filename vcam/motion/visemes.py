@@ -25,7 +25,7 @@ from vcam.motion.viseme_table import TABLE
 _POINT = FACTOR * HOP  # ticks between two points of the curve: 10 ms
 
 _SHARP = np.float32(1.5)  # power of the shares: the network hedges, a mouth does not
-_FOLLOW = 0.8  # share of the gap the lips close each frame: takes out what is left of jitter
+_FOLLOW = 0.6  # share of the gap the lips close each frame: faster flickers, slower lags
 _OPEN, _SHUT = 0.25, 0.08  # of the gate, per frame: 40 ms to open, 125 ms to close
 _SOFT_DB, _SOFT_JAW = 22.0, 0.7  # so far below the level of speech, the jaw opens only that much
 
