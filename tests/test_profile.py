@@ -12,7 +12,7 @@ from vcam.cli import main
 from vcam.compose import Framing
 from vcam.consent import Consent, digest
 from vcam.errors import ConfigError
-from vcam.prepared import Prepared
+from vcam.prepared import Prepared, read_prepared
 
 AT = "2026-01-02T03:04:05+00:00"
 
@@ -152,6 +152,16 @@ def test_check_names_every_trouble(home):
     troubles = " ".join(profile_store.check("ada"))
     assert "no consent" in troubles
     assert "damaged" in troubles
+
+
+def test_a_header_that_numpy_trips_over_is_damage(home):
+    """Its reader of old headers raises tokenize.TokenError; found by the fuzzer."""
+    folder = person(home / "ada")
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (478, 3L\n"
+    member = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    zipped(folder / "face.npz", [("points.npy", member), ("shown.npy", member)])
+    with pytest.raises(ConfigError, match="damaged"):
+        read_prepared(folder)
 
 
 def test_a_profile_travels(home, tmp_path):

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError  # what NumPy raises for some damaged headers
 
 import cv2
 import numpy as np
@@ -25,7 +26,7 @@ LARGEST = 4 << 20  # bytes of face.npz, unpacked
 SIDES = (256, 2048)  # pixels of a portrait
 _DAMAGED = (
     *(ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error, SyntaxError),
-    *(NotImplementedError, RuntimeError, OverflowError, MemoryError, TypeError),
+    *(NotImplementedError, RuntimeError, OverflowError, MemoryError, TypeError, TokenError),
 )
 
 
