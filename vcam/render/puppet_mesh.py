@@ -24,6 +24,11 @@ OUTER_LIPS = (
 INNER_LIPS = (
     78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 )  # fmt: skip
+# Two rings between the outer and the inner border of the lips, in the same order.
+RED_LIPS = (
+    (76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306, 307, 320, 404, 315, 16, 85, 180, 90, 77),
+    (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292, 325, 319, 403, 316, 15, 86, 179, 89, 96),
+)
 LEFT_LIDS = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249)
 RIGHT_LIDS = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
 # Where two lips, or two lids, meet: (upper, lower), corners left out.
@@ -130,7 +135,7 @@ def _closed(points: FloatArray, unit: float) -> FloatArray:
     return closed.astype(np.float32)
 
 
-LOWER_LIP = (*INNER_LIPS[11:], *OUTER_LIPS[11:])
+LOWER_LIP = tuple(ring[i] for ring in (OUTER_LIPS, *RED_LIPS, INNER_LIPS) for i in range(11, 20))
 
 
 def _shutting(points: FloatArray, pairs: IntArray, unit: float) -> FloatArray:

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from vcam.arkit import INDEX
 from vcam.media import FloatArray, Image
 from vcam.render.puppet_mesh import INNER_LIPS, JAW, LIP_PAIRS, IntArray, Motor
 
@@ -22,6 +23,7 @@ TEETH_COLUMNS = 12
 _TILE = (192, 96)  # pixels of a painted tile
 _EYE_BEHIND, _CAVITY_BEHIND, _TONGUE_BEHIND = 0.05, 0.22, 0.13  # eye distances
 _UPPER_BEHIND, _LOWER_BEHIND = 0.055, 0.075
+_TONGUE_LIFT = 0.09  # eye distances, at full tongueOut
 _EYEBALL = 0.13  # its radius in eye distances
 _WIDE_OPEN = 0.10  # eye distances
 _FULL_LOOK = 0.5  # sine of the angle at full weight
@@ -209,7 +211,9 @@ def _tongue(frame: _Frame, warmth: FloatArray) -> Part:
     rest = frame.points(x, y, np.full_like(x, _TONGUE_BEHIND))
 
     def place(face: FloatArray, weights: FloatArray) -> FloatArray:
-        return (rest + 0.8 * frame.dropped(face)).astype(np.float32)
+        out = rest + 0.6 * frame.dropped(face)
+        out[:, 1] -= _TONGUE_LIFT * frame.unit * weights[INDEX["tongueOut"]]
+        return out.astype(np.float32)
 
     return Part(_tongue_tile(warmth), where * (_TILE[0], _TILE[1]), triangles, place, LIGHTS)
 
@@ -251,11 +255,11 @@ def _tooth_row(warmth: FloatArray, upper: bool) -> Image:
         else [0.0, 0.15, 0.31, 0.49, 0.66, 0.83, 1.0]
     )
     gap = np.abs(np.abs(x)[..., None] - edges[:-1]).min(-1)
-    crease = 1 - 0.30 * np.exp(-((gap / 0.018) ** 2))
-    round_ = np.clip(1.0 - 0.62 * np.abs(x) ** 2.2, 0, 1)
+    crease = 1 - 0.17 * np.exp(-((gap / 0.018) ** 2))
+    round_ = np.clip(1.0 - 0.50 * np.abs(x) ** 2.2, 0, 1)
     tip = y if upper else 1 - y
     body = 0.80 + 0.20 * np.clip(tip / 0.9, 0, 1)
     gum = np.clip((tip - 0.22) / 0.12, 0, 1)
-    tooth = (body * crease * round_)[..., None] * np.array([0.90, 0.87, 0.81], np.float32)
+    tooth = (body * crease * round_)[..., None] * np.array([0.98, 0.94, 0.87], np.float32)
     flesh = round_[..., None] * np.array([0.62, 0.34, 0.33], np.float32)
-    return _lit(gum[..., None] * tooth + (1 - gum[..., None]) * flesh, warmth, 0.55)
+    return _lit(gum[..., None] * tooth + (1 - gum[..., None]) * flesh, warmth, 0.76)
