@@ -86,8 +86,11 @@ def folder() -> Path:
     """The run-time folder, made and checked: ours, and closed to others."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     path = Path(base) / "vcam" if base else Path(tempfile.gettempdir()) / f"vcam-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    found = path.lstat()
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise DeviceError(f"cannot use {path}: {error.strerror}; set XDG_RUNTIME_DIR") from error
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
         raise DeviceError(f"{path} belongs to somebody else; remove it, or set XDG_RUNTIME_DIR")
     path.chmod(0o700)

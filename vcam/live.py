@@ -66,7 +66,7 @@ class Run:
             )
             self.session.profile = config.profile
             self._source = _source(config, self.session)
-            self._control = _listening(ControlServer(self.act))
+            self._control = _listening(self.act)
             if self._control:
                 opening.callback(self._control.close)
             self._closing = opening.pop_all()
@@ -108,11 +108,12 @@ class Run:
             self._control.publish(self._now.as_json())
 
 
-def _listening(control: ControlServer) -> ControlServer | None:
-    """The started server; None while another run of this user has the socket."""
+def _listening(act: Callable[[Request], Mapping[str, Any]]) -> ControlServer | None:
+    """The started server; None where there can be none, or another run of this user has it."""
     if not hasattr(socket, "AF_UNIX"):
         return None
     try:
+        control = ControlServer(act)
         control.start()
     except DeviceError:
         return None
