@@ -132,7 +132,7 @@ def test_the_socket_is_its_owners_alone(server, monkeypatch, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "vcam").rmdir()
     (tmp_path / "vcam").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DeviceError, match="cannot use|belongs to somebody else"):
+    with pytest.raises(DeviceError, match=r"cannot use|belongs to somebody else"):
         control.folder()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
     with pytest.raises(DeviceError, match="set XDG_RUNTIME_DIR"):
