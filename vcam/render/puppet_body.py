@@ -75,10 +75,15 @@ class Body:
         turn = _turn(head)
         turned = (skin - self._pivot) @ turn.T + self._pivot
         skin += self._share * (turned - skin)
-        hidden = self._pivot + np.array([0, 0, BEHIND * self.unit], np.float32)
-        behind = [(points - self._pivot) @ turn.T + hidden for points in inner]
+        behind = [
+            (points - self._pivot) @ turn.T + self._pivot + self._depth(part)
+            for points, part in zip(inner, self.parts, strict=True)
+        ]
         self._light(openness(face, self._motor.rest, self.unit))
         return np.concatenate([skin, *behind]).astype(np.float32), self._uv, skin[:FACE]
+
+    def _depth(self, part: Part) -> FloatArray:
+        return np.array([0, 0, (BEHIND + part.behind) * self.unit], np.float32)
 
     def zones(self, points: FloatArray) -> list[tuple[int, int, int, int]]:
         """Left, top, right, bottom of mouth and eyes."""

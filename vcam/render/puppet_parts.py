@@ -21,7 +21,7 @@ LIGHTS = 6  # tiles of the mouth, from closed and dark to open and lit
 EYE_CELLS = (10, 6)
 TEETH_COLUMNS = 12
 _TILE = (192, 96)  # pixels of a painted tile
-_EYE_BEHIND, _CAVITY_BEHIND, _TONGUE_BEHIND = 0.05, 0.22, 0.13  # eye distances
+_EYE_BEHIND, _CAVITY_BEHIND, _TONGUE_BEHIND = 0.05, 1.0, 0.13  # eye distances
 _UPPER_BEHIND, _LOWER_BEHIND = 0.055, 0.075
 _TONGUE_LIFT = 0.09  # eye distances, at full tongueOut
 _EYEBALL = 0.13  # its radius in eye distances
@@ -37,6 +37,7 @@ class Part:
     uv: FloatArray  # [n, 2] in pixels of the tile
     triangles: IntArray  # [m, 3]
     place: Callable[[FloatArray, FloatArray], FloatArray]  # face [468, 3], weights [52] -> [n, 3]
+    behind: float = 0.0  # eye distances, only for what hides what: it turns as if it were not
     rows: int = 1  # tiles below each other, to choose from by light
 
 
@@ -144,11 +145,10 @@ def mouth(motor: Motor, unit: float, warmth: FloatArray) -> list[Part]:
         points = face[ring].copy()
         centre = points.mean(0)
         points[:, :2] = centre[:2] + 1.06 * (points[:, :2] - centre[:2])
-        points[:, 2] = middle[2] + _CAVITY_BEHIND * unit
         return points
 
     return [
-        Part(_cavity(warmth), cavity_uv, fan, hole, LIGHTS),
+        Part(_cavity(warmth), cavity_uv, fan, hole, _CAVITY_BEHIND, LIGHTS),
         _tongue(frame, warmth),
         _teeth(frame, warmth, upper=True),
         _teeth(frame, warmth, upper=False),
@@ -201,7 +201,9 @@ def _teeth(frame: _Frame, warmth: FloatArray, upper: bool) -> Part:
     def place(face: FloatArray, weights: FloatArray) -> FloatArray:
         return rest if upper else (rest + frame.dropped(face)).astype(np.float32)
 
-    return Part(_tooth_row(warmth, upper), where * (_TILE[0], _TILE[1]), triangles, place, LIGHTS)
+    return Part(
+        _tooth_row(warmth, upper), where * (_TILE[0], _TILE[1]), triangles, place, rows=LIGHTS
+    )
 
 
 def _tongue(frame: _Frame, warmth: FloatArray) -> Part:
@@ -215,7 +217,14 @@ def _tongue(frame: _Frame, warmth: FloatArray) -> Part:
         out[:, 1] -= _TONGUE_LIFT * frame.unit * weights[INDEX["tongueOut"]]
         return out.astype(np.float32)
 
-    return Part(_tongue_tile(warmth), where * (_TILE[0], _TILE[1]), triangles, place, LIGHTS)
+    return Part(
+        _tongue_tile(warmth),
+        where * (_TILE[0], _TILE[1]),
+        triangles,
+        place,
+        behind=0.5,
+        rows=LIGHTS,
+    )
 
 
 def _lit(tile: FloatArray, warmth: FloatArray, dark: float) -> Image:
