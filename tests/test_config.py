@@ -53,6 +53,8 @@ def test_a_name_cannot_leave_the_folder(name):
         ("seed: many", "seed must be a whole number, not 'many'"),
         ("title: 3", "title must be text"),
         ("version: 9", "version 9"),
+        ("musetalk: {blend: loud}", "blend is 'loud'; known are"),
+        ("musetalk: {strenght: 1}", "unknown setting strenght; did you mean strength"),
         ("folder: /", "unknown setting folder"),
         ("- a list", "must hold settings"),
         ("a: [", "not valid YAML"),

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import ListeningMouth, LoudnessMotion, PlainRenderer, chunks, tone
+from vcam.engine import Engine
 from vcam.media import AudioChunk, frame_ticks
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
@@ -56,3 +57,12 @@ def test_lost_sound_begins_the_path_anew():
     frames = list(path.step(AudioChunk(480_000, tone(0.5))))
     assert frames[0].at == 480_000
     assert path.delay == 2400
+
+
+def test_stages_that_have_something_to_say_are_heard():
+    class Careless(ListeningMouth):
+        remark = "3 mouths not painted"
+
+    engine = Engine(Pipeline(LoudnessMotion(), PlainRenderer(), Careless(0)), 30)
+    assert engine.remarks == "3 mouths not painted"
+    assert Engine(pipeline(), 30).remarks == ""

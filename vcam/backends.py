@@ -98,7 +98,7 @@ def _musetalk(asked: Asked) -> MouthPainter:
     _require_cuda("MuseTalk")
     from vcam.mouth.musetalk import MuseTalkMouth
 
-    return MuseTalkMouth.open(weights.folder())
+    return MuseTalkMouth.open(weights.folder(), asked.profile.musetalk)
 
 
 def _passthrough(asked: Asked) -> MouthPainter:

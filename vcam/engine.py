@@ -14,6 +14,7 @@ from vcam.backends import Asked, open_stages
 from vcam.media import AudioChunk, Frame, frame_ticks
 from vcam.pipeline import Pipeline
 from vcam.profile import Profile
+from vcam.stages import Remarking
 from vcam.stats import Stopwatch
 
 MOST_BEHIND = 2  # frames: an engine that is later than this draws the newest instead of the oldest
@@ -57,6 +58,13 @@ class Engine:
     def delay(self) -> int:
         """Ticks of sound past a frame's own that the path needs."""
         return self.pipeline.delay
+
+    @property
+    def remarks(self) -> str:
+        """What the stages have to tell people."""
+        path = self.pipeline
+        stages = (path.motion, path.renderer, path.mouth)
+        return "; ".join(each.remark for each in stages if isinstance(each, Remarking))
 
     def step(self, sound: AudioChunk, shown: int = -1) -> Iterator[Finished]:
         """Hear `sound`; yield the frames it completes. `shown` is the tick on show already."""

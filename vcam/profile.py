@@ -18,6 +18,7 @@ from vcam.config import build, read_yaml, suggestion
 from vcam.consent import Consent, require
 from vcam.errors import ConfigError
 from vcam.motion.sliding import TalkSettings
+from vcam.mouth.knobs import MouthKnobs
 
 VERSION = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -39,6 +40,7 @@ class Profile:
     mouth: str = "auto"
     mode: str = "talk"  # of ARTalk; or broadcast: exact, and four seconds late
     talk: TalkSettings = field(default_factory=TalkSettings)  # how ARTalk's talk mode decodes
+    musetalk: MouthKnobs = field(default_factory=MouthKnobs)  # where and how mouths are painted
     look: str = "sunny"  # which of head3d's looks
     seed: int = 0  # of blinks and glances
     background: str = "keep"  # or blur, black, #rrggbb, background.png in the folder

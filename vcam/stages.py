@@ -7,7 +7,7 @@ equal output.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vcam.media import AudioChunk, Frame, Motion
 
@@ -58,6 +58,16 @@ class MouthPainter(Protocol):
 
     def reset(self) -> None:
         """Forget everything painted."""
+        ...
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A stage that has something to tell people, such as what it could not do."""
+
+    @property
+    def remark(self) -> str:
+        """One short clause; "" while there is nothing to say."""
         ...
 
 

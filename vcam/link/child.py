@@ -72,7 +72,7 @@ class ChildLink:
         return EngineStatus(
             state=self._state,
             backends=live.ready.backends if live.ready else (),
-            note=self._note or live.note,
+            note=self._note or live.note or live.vitals.remarks,
             restarts=self._restarts,
             memory_mib=live.vitals.memory_mib,
             speaking=live.speaking,

@@ -53,6 +53,7 @@ class Vitals:
 
     memory_mib: float
     gpu: str
+    remarks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
             number += 1
             _hand_over(finished, number, engine, pipe, memory)
         if position >= due:
-            pipe.send(Vitals(memory_mib(), gpu.describe()))
+            pipe.send(Vitals(memory_mib(), gpu.describe(), engine.remarks))
             due = position + TICKS_PER_SECOND
 
 

@@ -97,6 +97,17 @@ class MuseTalkMouth:
         return cls(on_gpu(load_inpainter(folder), compiled), encoder, knobs, compiled)
 
     @property
+    def remark(self) -> str:
+        """Frames that were not painted though somebody spoke."""
+        counts = {
+            "without a face": self.counts.no_face,
+            "with the face off the picture": self.counts.off_picture,
+            "overflowed": self.overflowed,
+        }
+        told = [f"{count} {what}" for what, count in counts.items() if count]
+        return f"mouths not painted: {', '.join(told)}" if told else ""
+
+    @property
     def overflowed(self) -> int:
         """Frames left unpainted because half precision overflowed in the network."""
         return int(self._overflowed)

@@ -104,6 +104,11 @@ class GagavatarRenderer:
         self._run_paint = graphed(self._paint, on_gpu)
         self._warm_up()
 
+    @property
+    def remark(self) -> str:
+        """Motions that were not finite."""
+        return f"{self.held} broken motions: the last frame was held" if self.held else ""
+
     @classmethod
     def open(
         cls,
