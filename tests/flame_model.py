@@ -14,8 +14,8 @@ def made_up_model(seed: int = 0) -> FlameModel:
     """An egg 22 cm tall with eyes, nose and mouth where they belong."""
     rng = torch.Generator().manual_seed(seed)
     template, faces = _egg()
-    shape = _waves(template, SHAPES, rng) * _sizes(SHAPES, 0.0002)
-    expression = _waves(template, EXPRESSIONS, rng) * _sizes(EXPRESSIONS, 0.0002)
+    shape = _waves(template, SHAPES, rng) * _sizes(SHAPES, 0.0003)
+    expression = _waves(template, EXPRESSIONS, rng) * _sizes(EXPRESSIONS, 0.0003)
     expression *= (template[:, 2] > 0).float()[:, None, None]
     weights = torch.zeros(len(template), 5)
     jaw = torch.sigmoid((-0.035 - template[:, 1]) / 0.012) * (template[:, 2] > 0)
@@ -100,7 +100,7 @@ def _waves(points: torch.Tensor, count: int, rng: torch.Generator) -> torch.Tens
 
 def _sizes(count: int, first: float) -> torch.Tensor:
     """Standard deviations of a basis, metres: they fall as FLAME's do."""
-    return first * torch.exp(-torch.arange(count) / 25) + 0.00002
+    return first * torch.exp(-torch.arange(count) / 8) + 0.00001
 
 
 def _without_poses(fields: torch.Tensor, points: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,7 @@ def model():
     return made_up_model()
 
 
-def person(model, seed):
+def person(model, seed, noise=NOISE):
     """A random head before GAGAvatar's camera: its transform [3, 4] and 70 points in pixels."""
     rng = np.random.default_rng(seed)
     turn = torch.tensor(rng.uniform(-0.3, 0.3, 3))
@@ -41,7 +41,7 @@ def person(model, seed):
     points = head.landmarks(head(expression, pose), yaw_of((upright @ seen).float()))
     pixels = project(points, transform, 512).double()
     unit = (pixels[36] - pixels[45]).norm()
-    return transform, pixels, pixels + unit * NOISE * torch.tensor(rng.normal(0, 0.7, (70, 2)))
+    return transform, pixels, pixels + unit * noise * torch.tensor(rng.normal(0, 0.7, (70, 2)))
 
 
 def apart(one, other):
@@ -50,15 +50,33 @@ def apart(one, other):
     return float(torch.rad2deg(torch.arccos(cosine.clamp(-1, 1))))
 
 
-@pytest.mark.parametrize("seeds", [range(4), pytest.param(range(200), marks=pytest.mark.slow)])
-def test_ground_truth_is_recovered(model, seeds):
-    for seed in seeds:
-        transform, clean, noisy = person(model, seed)
-        fitted = fit(model, noisy)
-        unit = (clean[36] - clean[45]).norm()
-        assert apart(fitted.transform, transform) < 1.0, seed
-        assert abs(fitted.transform[2, 3] / transform[2, 3] - 1) < 0.02, seed
-        assert float((fitted.points - clean).norm(dim=1)[17:].mean() / unit) < 0.007, seed
+DRAWS = [range(4), pytest.param(range(200), marks=pytest.mark.slow)]
+
+
+def errors(model, seed, noise):
+    """Rotation (degrees), T.z (share) and landmarks (eye distances) of one fit."""
+    transform, clean, noisy = person(model, seed, noise)
+    fitted = fit(model, noisy)
+    unit = (clean[36] - clean[45]).norm()
+    return (
+        apart(fitted.transform, transform),
+        abs(float(fitted.transform[2, 3] / transform[2, 3]) - 1),
+        float((fitted.points - clean).norm(dim=1)[17:].mean() / unit),
+    )
+
+
+@pytest.mark.parametrize("seeds", DRAWS)
+def test_exact_landmarks_give_the_ground_truth_back(model, seeds):
+    found = np.array([errors(model, seed, 0.0) for seed in seeds])
+    assert (found.max(0) < (1.0, 0.02, 0.002)).all(), found.max(0)
+
+
+@pytest.mark.parametrize("seeds", DRAWS)
+def test_noisy_landmarks_come_close(model, seeds):
+    """With 0.5 % of noise a few nods are off by more than a degree: 51 points know no better."""
+    found = np.array([errors(model, seed, NOISE) for seed in seeds])
+    assert (found.max(0) < (1.6, 0.02, 0.007)).all(), found.max(0)
+    assert np.quantile(found[:, 0], 0.95) < 1.0
 
 
 def enrolled(points):
