@@ -83,7 +83,6 @@ def provenance(title: str, version: str, backends: Sequence[str], badge: Badge) 
         "title": f"{title} (AI avatar)",
         "comment": f"AI avatar made with vcam {version}; the person shown did not film this.",
         "description": json.dumps(record, sort_keys=True),
-        "encoder": f"vcam {version}",
     }
 
 
