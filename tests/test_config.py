@@ -84,3 +84,12 @@ def test_parts_are_built_and_missing_settings_named():
     with pytest.raises(ConfigError, match="x: setting fps is missing"):
         build(Camera, {}, "x")
     assert build(Camera, {"fps": 25}, "x").fps == 25
+
+
+def test_a_portrait_is_shown_beforehand_only_where_somebody_agreed(profiles):
+    write(profiles, "stranger", "renderer: head3d")
+    (profiles / "stranger" / "portrait.png").write_bytes(b"")
+    stranger = profile.load("stranger")
+    assert stranger.portrait
+    assert stranger.placeholder is None
+    assert profile.load("demo").placeholder

@@ -87,7 +87,9 @@ def provenance(title: str, version: str, backends: Sequence[str], badge: Badge) 
 
 
 def _source_type(backends: Sequence[str]) -> str:
-    """IPTC's name: neural renderers generate pixels, the others compose them."""
+    """IPTC's name: neural renderers generate pixels, others compose them; "auto" may do either."""
+    if "auto" in backends:
+        return "compositeWithTrainedAlgorithmicMedia"
     neural = {"gagavatar", "musetalk", "artalk"} & set(backends)
     return "trainedAlgorithmicMedia" if neural else "compositeSynthetic"
 

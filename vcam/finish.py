@@ -32,9 +32,9 @@ def finishing(profile: Profile, picture: tuple[int, int], fps: int) -> Finish:
     return finish
 
 
-def facts(profile: Profile) -> dict[str, str]:
-    """What a recorded file says about itself."""
-    backends = (profile.motion, profile.renderer, profile.mouth)
+def facts(profile: Profile, backends: tuple[str, ...] = ()) -> dict[str, str]:
+    """What a recorded file says about itself; without `backends`, those the profile names."""
+    backends = backends or (profile.motion, profile.renderer, profile.mouth)
     return provenance(profile.title, __version__, backends, profile.badge)
 
 

@@ -60,7 +60,7 @@ class Run:
             opening.callback(self._camera.close)
             self._link = ChildLink(chosen, config.fps, config.size)
             opening.callback(self._link.close)
-            portrait = placeholder(chosen.portrait, config.size)
+            portrait = placeholder(chosen.placeholder, config.size)
             self.session = Session(
                 self._link, self._camera, config.fps, portrait, lambda frame: self._finish(frame)
             )

@@ -33,7 +33,7 @@ def filmed(voice: Path, output: Path, config: RunConfig) -> Iterator[float]:
     chosen.require_consent()
     engine = Engine.open(chosen, config.fps, config.size)
     finish = finishing(chosen, config.picture, config.fps)
-    with VideoFile(output, config.picture, config.fps, facts(chosen)) as recorder:
+    with VideoFile(output, config.picture, config.fps, facts(chosen, engine.backends)) as recorder:
         yield from film(samples, engine, recorder, finish)
 
 

@@ -23,6 +23,7 @@ from vcam.mouth.knobs import MouthKnobs
 VERSION = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SETTINGS = "profile.yaml"
+SHIPPED = Path(__file__).parents[1] / "profiles"
 MODES = ("talk", "broadcast")
 BACKGROUND = re.compile(r"keep|blur|black|#[0-9A-Fa-f]{6}|background\.(png|jpg)")
 LONGEST_TITLE = 80
@@ -70,17 +71,22 @@ class Profile:
 
     @property
     def portrait(self) -> Path | None:
-        """The picture shown until the first frame is ready, if the profile has one."""
+        """The picture of whom the profile shows, if it has one."""
         path = self.folder / "portrait.png" if self.folder else None
         return path if path and path.is_file() else None
+
+    @property
+    def placeholder(self) -> Path | None:
+        """The portrait, where it may be shown until the first frame is ready."""
+        shipped = self.folder is not None and self.folder.parent == SHIPPED
+        return self.portrait if shipped or self.consent.given else None
 
 
 def folders() -> list[Path]:
     """Where profiles are looked for, in this order."""
     own = os.environ.get("VCAM_PROFILES")
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share")
-    shipped = Path(__file__).parents[1] / "profiles"
-    return [*([Path(own)] if own else []), data / "vcam" / "profiles", shipped]
+    return [*([Path(own)] if own else []), data / "vcam" / "profiles", SHIPPED]
 
 
 def home() -> Path:

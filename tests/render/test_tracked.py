@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from tests.parity import gaga_synth
 from tests.render.stand_ins import person
+from vcam import profile
 from vcam import profile as profiles
 from vcam.errors import ConfigError, MediaError, WeightsError
 from vcam.render.background import background
@@ -144,3 +145,19 @@ def test_the_script_lists_imports_and_explains(tracked_file, tmp_path):
     assert again.returncode == 1
     assert "exists already" in again.stderr
     assert "Traceback" not in again.stderr
+
+
+def test_an_imported_person_runs_only_with_consent(tracked_file, tmp_path, monkeypatch):
+    monkeypatch.setenv("VCAM_PROFILES", str(tmp_path))
+    script = Path(__file__).parents[2] / "scripts" / "import_tracked"
+    agreed = {"other.png": [], "some.one.jpg": ["--i-am-the-person", "Some One"]}
+    for photo, consent in agreed.items():
+        command = [sys.executable, str(script), str(tracked_file), "--only", photo, *consent]
+        subprocess.run(command, check=True, capture_output=True)
+    with pytest.raises(ConfigError, match="no consent is recorded"):
+        profile.load("other").require_consent()
+    name = next(path.parent.name for path in tmp_path.glob("some*/profile.yaml"))
+    some_one = profile.load(name)
+    some_one.require_consent()
+    assert some_one.consent.person == "Some One"
+    assert some_one.renderer == "gagavatar"
