@@ -16,7 +16,7 @@ from vcam.engine import Finished
 from vcam.errors import EngineError
 from vcam.link.child import SILENT_LOOKS, ChildLink
 from vcam.link.memory import SLOTS, SharedMemory
-from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray
+from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, frame_ticks
 from vcam.profile import Profile
 from vcam.session import Session
 
@@ -109,8 +109,9 @@ def test_a_switch_of_faces_costs_no_frame_and_little_time(link):
     ]
     assert changed
     assert frames[-1] is changed[-1]
-    ticks = [finished.frame.at for finished in frames]
-    assert ticks == sorted(ticks)
+    steps = np.diff([finished.frame.at for finished in frames])
+    assert steps.min() >= -3 * frame_ticks(30)  # where they meet both may have drawn a moment
+    assert steps.max() <= 6 * frame_ticks(30)
     assert link.status().restarts == 0
     assert link.status().note == ""
 

@@ -19,6 +19,7 @@ from vcam.motion.savgol import smooth  # noqa: E402
 from vcam.motion.sliding import TalkSettings  # noqa: E402
 from vcam.nets.artalk import ArtalkNet  # noqa: E402
 
+pytestmark = pytest.mark.slow  # minutes of sound through a small network
 FRAME = 1920
 CPU = torch.device("cpu")
 

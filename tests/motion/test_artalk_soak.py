@@ -19,7 +19,7 @@ FRAME, BLOCK = 1920, 480
 MINUTE = 60 * 48_000
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ten_minutes_neither_grow_nor_drift():
     model = ArtalkMotion(tiny_net(), device=torch.device("cpu"))
     draw = np.random.default_rng(0)

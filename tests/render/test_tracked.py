@@ -12,7 +12,6 @@ torch = pytest.importorskip("torch")
 
 from tests.parity import gaga_synth
 from tests.render.stand_ins import person
-from vcam import profile
 from vcam import profile as profiles
 from vcam.errors import ConfigError, MediaError, WeightsError
 from vcam.render.background import background
@@ -155,9 +154,9 @@ def test_an_imported_person_runs_only_with_consent(tracked_file, tmp_path, monke
         command = [sys.executable, str(script), str(tracked_file), "--only", photo, *consent]
         subprocess.run(command, check=True, capture_output=True)
     with pytest.raises(ConfigError, match="no consent is recorded"):
-        profile.load("other").require_consent()
+        profiles.load("other").require_consent()
     name = next(path.parent.name for path in tmp_path.glob("some*/profile.yaml"))
-    some_one = profile.load(name)
+    some_one = profiles.load(name)
     some_one.require_consent()
     assert some_one.consent.person == "Some One"
     assert some_one.renderer == "gagavatar"
