@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "vcam"
 LEVELS = [
-    {"errors", "arkit", "gpu", "sandbox"},
+    {"errors", "arkit", "gpu", "muted", "sandbox"},
     {"media", "checkpoint", "tensorfile"},
     {"arrays"},
     {"config"},

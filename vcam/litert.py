@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ import numpy as np
 
 from vcam.errors import ConfigError
 from vcam.media import FloatArray
+from vcam.muted import muted
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -24,7 +22,7 @@ class LiteNet:
     def __init__(self, name: str) -> None:
         """Raises ConfigError when the runtime is not installed."""
         runtime = _runtime()
-        with _hushed():
+        with muted():
             self._net = runtime.Interpreter(str(ASSETS / f"{name}.tflite"), num_threads=1)
             self._net.allocate_tensors()
         self._input = int(self._net.get_input_details()[0]["index"])
@@ -45,16 +43,3 @@ def _runtime() -> Any:
         raise ConfigError(
             "finding a face in a photo needs one more package: pip install 'vcam[face]'"
         ) from error
-
-
-@contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep the runtime's remark about its CPU delegate, written in C++, off the terminal."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)

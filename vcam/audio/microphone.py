@@ -24,6 +24,7 @@ from vcam.audio import portaudio
 from vcam.audio.wav import read_wav
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
+from vcam.muted import muted
 
 BLOCK = TICKS_PER_SECOND // 100
 LATENCY = 0.02  # seconds asked of PortAudio: two blocks; more makes them come in bursts
@@ -71,7 +72,7 @@ class Microphone:
         portaudio.choose(self._input.source)
         with contextlib.ExitStack() as opening:
             try:
-                with portaudio.muted():
+                with muted():
                     stream = self._opened(sounddevice)
                 opening.callback(stream.close)
                 opening.enter_context(portaudio.streaming())

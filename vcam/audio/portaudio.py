@@ -65,22 +65,6 @@ def streaming() -> Iterator[None]:
         _open_streams -= 1
 
 
-@contextlib.contextmanager
-def muted() -> Iterator[None]:
-    """Drop what C libraries write to standard error meanwhile.
-
-    Linux builds of PortAudio explain each refusal there, over the HUD; the exception says enough.
-    """
-    before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
-        os.close(nowhere)
-
-
 def inputs() -> list[Input]:
     """All microphones, the default one first; monitors of loudspeakers last."""
     if sys.platform == "linux" and (found := _server_inputs()):
