@@ -29,7 +29,7 @@ class EngineProcess:
         theirs.close()
         self.profile: Profile | None = None
         self.ready: Ready | None = None  # once it is live
-        self.note = "starting"
+        self.note = ""
         self.vitals = Vitals(0.0, "")
         self.speaking = False
         self.last_words: Died | None = None
