@@ -126,6 +126,7 @@ class ControlServer:
     path: Path = field(default_factory=socket_path)
     now: Callable[[], float] = time.monotonic
     refused: int = 0
+    watched: bool = False  # whether anybody wants what `publish` tells
 
     def start(self) -> None:
         """Listen. Raises DeviceError when another vcam of this user does already."""
@@ -160,6 +161,7 @@ class ControlServer:
                     self._accept()
                 else:
                     self._hear(key.data)
+            self.watched = any(client.watching for client in self._clients.values())
             self._spread_news()
             for client in list(self._clients.values()):
                 self._tend(client)

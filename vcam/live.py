@@ -104,7 +104,7 @@ class Run:
     def _tell(self, now: Snapshot) -> None:
         self._now = replace(now, trouble=_troubles(self._source, self._camera))
         self._watch(self._now)
-        if self._control:
+        if self._control and self._control.watched:
             self._control.publish(self._now.as_json())
 
 
