@@ -10,7 +10,6 @@ import numpy as np
 from vcam.errors import ConfigError
 from vcam.media import Frame, Image
 
-SIZES = {"512": (512, 512), "720p": (1280, 720), "1080p": (1920, 1080)}
 _SEAM = 0.06  # of the square's side, over which it fades into the sides
 _SOFT = 0.06  # blur of the sides, of the picture's height
 

@@ -56,10 +56,10 @@ def picture_size(text: str) -> tuple[int, int]:
     """(width, height) from "1280x720"; raises ConfigError."""
     found = re.fullmatch(r"(\d{3,4})x(\d{3,4})", text)
     if not found:
-        raise ConfigError(f"--output {text:.20}: write WIDTHxHEIGHT, such as 1280x720")
+        raise ConfigError(f"--output-size {text:.20}: write WIDTHxHEIGHT, such as 1280x720")
     width, height = int(found[1]), int(found[2])
     if not (128 <= width <= 3840 and 128 <= height <= 2160) or width % 2 or height % 2:
-        raise ConfigError(f"--output {text}: give even numbers, from 128x128 to 3840x2160")
+        raise ConfigError(f"--output-size {text}: give even numbers, from 128x128 to 3840x2160")
     return width, height
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-KINDS = ("state", "tensor", "numbers")
 PATIENCE = 120.0  # seconds for the child to start and end, besides what the file's size needs
 SLOWEST = 20e6  # bytes per second that any computer converts
 

@@ -23,7 +23,6 @@ from vcam.errors import DeviceError
 GIB = 2**30
 MEMORY_WANTED = 1.0  # GiB free: rim and engine of the embedded avatar take under half of it
 DISK_WANTED = 1.0  # GiB free where films are written
-EXCLUSIVE_CAPS = Path("/sys/module/v4l2loopback/parameters/exclusive_caps")
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,11 @@ class Engine:
     def step(self, sound: AudioChunk, shown: int = -1) -> Iterator[Finished]:
         """Hear `sound`; yield the frames it completes. `shown` is the tick on show already."""
         overdue = sound.end - self.delay - MOST_BEHIND * self._frame
-        for frame in self.pipeline.step(sound, max(shown + 1, overdue)):
-            yield Finished(frame.host(), self.pipeline.watch.lap())
+        return self.step_all(sound, max(shown + 1, overdue))
 
-    def step_all(self, sound: AudioChunk) -> Iterator[Finished]:
-        """As `step`, but every frame, however late: for work without a clock."""
-        for frame in self.pipeline.step(sound):
+    def step_all(self, sound: AudioChunk, not_before: int = 0) -> Iterator[Finished]:
+        """As `step`, but every frame from `not_before` on: for work without a clock."""
+        for frame in self.pipeline.step(sound, not_before):
             yield Finished(frame.host(), self.pipeline.watch.lap())
 
     def warm_up(self) -> None:

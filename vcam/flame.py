@@ -7,6 +7,7 @@ backends import this module. The mesh faces +z, y is up, +x is the person's left
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,20 +154,28 @@ class FlameHead(nn.Module):
 
     def _skin(self, vertices: Tensor, joints: Tensor, turns: Tensor) -> Tensor:
         """Rotate each vertex about the joints it hangs on."""
-        spins: list[Tensor] = []
-        origins: list[Tensor] = []
-        for index, parent in enumerate(self.parents):
-            if parent < 0:
-                spins.append(turns[index])
-                origins.append(joints[index])
-            else:
-                spins.append(spins[parent] @ turns[index])
-                origins.append(origins[parent] + spins[parent] @ (joints[index] - joints[parent]))
-        spin = torch.stack(spins)
-        shift = torch.stack(origins) - (spin @ joints[..., None])[..., 0]
+        spin, shift = joint_chain(self.parents, turns, joints)
         mixed = self.weights @ torch.cat([spin.flatten(1), shift], 1)
         turned = (mixed[:, :9].view(-1, 3, 3) * vertices[:, None, :]).sum(2)
         return turned + mixed[:, 9:]
+
+
+def joint_chain(parents: Sequence[int], turns: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
+    """turns [J, 3, 3], joints [J, 3] -> each joint's rotation [J, 3, 3] and shift [J, 3] in space.
+
+    A joint turns with its parent (-1: it has none), which comes before it.
+    """
+    spins: list[Tensor] = []
+    origins: list[Tensor] = []
+    for index, parent in enumerate(parents):
+        if parent < 0:
+            spins.append(turns[index])
+            origins.append(joints[index])
+        else:
+            spins.append(spins[parent] @ turns[index])
+            origins.append(origins[parent] + spins[parent] @ (joints[index] - joints[parent]))
+    spin = torch.stack(spins)
+    return spin, torch.stack(origins) - (spin @ joints[..., None])[..., 0]
 
 
 def rotation_matrices(rotations: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vcam.flame import JOINTS, FlameModel, rotation_matrices
+from vcam.flame import JOINTS, FlameModel, joint_chain, rotation_matrices
 
 SIZE = 512  # pixels of the picture that GAGAvatar sees
 FOCAL, SCALE = 12.0, 5.0
@@ -71,7 +71,7 @@ class Reduced:
         joints = self.joints + self.joint_basis @ face
         bent = (turns[1:] - torch.eye(3, dtype=x.dtype)).flatten()
         corners = self.rest[which] + self.basis[which] @ face + self.correctives[which] @ bent
-        spins, shifts = self._chain(turns, joints)
+        spins, shifts = joint_chain(self.parents[:JOINTS], turns, joints)
         spin = torch.einsum("lkj,jab->lkab", self.skin[which], spins)
         shift = self.skin[which] @ shifts
         posed = (spin @ corners[..., None])[..., 0] + shift
@@ -82,16 +82,3 @@ class Reduced:
         turn = rotation_matrices(x[TURN])
         camera = self.landmarks(x, row) @ turn.T + x[MOVE]
         return FOCAL * SIZE / 2 * camera[:, :2] / camera[:, 2:] + (SIZE - 1) / 2
-
-    def _chain(self, turns: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
-        spins: list[Tensor] = []
-        origins: list[Tensor] = []
-        for joint, parent in enumerate(self.parents[:JOINTS]):
-            if parent < 0:
-                spins.append(turns[joint])
-                origins.append(joints[joint])
-            else:
-                spins.append(spins[parent] @ turns[joint])
-                origins.append(origins[parent] + spins[parent] @ (joints[joint] - joints[parent]))
-        spin = torch.stack(spins)
-        return spin, torch.stack(origins) - (spin @ joints[..., None])[..., 0]

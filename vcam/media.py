@@ -81,7 +81,7 @@ class Frame:
         """The same frame with its pixels in host memory."""
         if isinstance(self.pixels, np.ndarray):
             return self
-        return replace(self, pixels=self.pixels.cpu().numpy())
+        return replace(self, pixels=self.array())
 
     def array(self) -> Image:
         """The pixels in host memory."""

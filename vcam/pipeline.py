@@ -53,8 +53,7 @@ class Pipeline:
     def _hear(self, sound: AudioChunk) -> None:
         if sound.start != self._next:  # sound was lost, or this is the first
             self.reset()
-            self._heard.skip_to(sound.start)
-        self._heard.append(sound.samples)
+        self._heard.take(sound)
         self._next = sound.end
 
     def _paint(self) -> Iterator[Frame]:

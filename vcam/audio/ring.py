@@ -44,6 +44,12 @@ class RingBuffer:
         self._end[0] = start + len(samples)
         return AudioChunk(start, samples)
 
+    def take(self, sound: AudioChunk) -> None:
+        """Store `sound` at its own tick, wherever the ring stood before."""
+        if sound.start != self.end:
+            self.skip_to(sound.start)
+        self.append(sound.samples)
+
     def skip_to(self, end: int) -> None:
         """Continue at tick `end`, as if what lies between had never been heard."""
         self._end[0] = end

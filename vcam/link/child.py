@@ -54,9 +54,7 @@ class ChildLink:
     def send(self, sound: AudioChunk) -> None:
         """Write the sound where the engines read it."""
         with self._lock:
-            if sound.start != self._ring.end:
-                self._ring.skip_to(sound.start)
-            self._ring.append(sound.samples)
+            self._ring.take(sound)
             for process in (self._live, self._next):
                 if process is not None:
                     process.send(sound)

@@ -22,9 +22,7 @@ class LocalLink:
 
     def send(self, sound: AudioChunk) -> None:
         """Keep the sound for the next `receive`."""
-        if sound.start != self._ring.end:
-            self._ring.skip_to(sound.start)
-        self._ring.append(sound.samples)
+        self._ring.take(sound)
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Step through all sound that has come; without any, wait a little for it."""

@@ -65,9 +65,7 @@ class EngineProcess:
 
     def send(self, sound: AudioChunk) -> None:
         """Write the sound where the process reads it."""
-        if sound.start != self._ring.end:
-            self._ring.skip_to(sound.start)
-        self._ring.append(sound.samples)
+        self._ring.take(sound)
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """The frames it has announced; what else it says is noted. Waits for the first word."""
