@@ -1,6 +1,7 @@
 """Photos from the user: formats, orientation, transparency, and what is refused."""
 
 import struct
+import time
 import zlib
 
 import cv2
@@ -86,3 +87,17 @@ def test_what_is_no_photo_is_refused(tmp_path, content, message):
 def test_a_missing_photo_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot read .*nobody\.jpg"):
         read_picture(tmp_path / "nobody.jpg")
+
+
+@pytest.mark.parametrize("colours", [3, 4])
+def test_a_chunk_that_claims_gigabytes_is_refused_unread(tmp_path, colours):
+    """OpenCV would fill so much memory, and take seconds, before it finds the file too short."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, colours), np.uint8)
+    content = bytearray(cv2.imencode(".png", picture)[1].tobytes())
+    content[33:37] = struct.pack(">I", 3_355_451_392)
+    path = tmp_path / "bomb.png"
+    path.write_bytes(content)
+    start = time.process_time()
+    with pytest.raises(ConfigError, match="is damaged; export the photo again"):
+        read_picture(path)
+    assert time.process_time() - start < 0.5

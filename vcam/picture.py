@@ -42,6 +42,8 @@ def read_picture(path: Path) -> Picture:
         raise ConfigError(f"{path} is no PNG or JPEG picture; convert it to one of them")
     if not 0 < size[0] * size[1] <= MOST_PIXELS or max(size) > 20_000:
         raise ConfigError(f"{path} is {size[0]}x{size[1]}; give a photo of at most 50 megapixels")
+    if content.startswith(_PNG) and not _is_whole_png(content):
+        raise ConfigError(f"{path} is damaged; export the photo again")
     try:
         colours, alpha = _decode(content)
     except cv2.error as error:
@@ -72,6 +74,18 @@ def _size(content: bytes) -> tuple[int, int] | None:
     if content.startswith(_JPEG):
         return _jpeg_size(content)
     return None
+
+
+def _is_whole_png(content: bytes) -> bool:
+    """Whether every chunk up to the last lies within the file.
+
+    OpenCV believes a chunk that claims to be gigabytes long, and fills that much memory with zeros.
+    """
+    at, kind = len(_PNG), b""
+    while kind != b"IEND" and at + 12 <= len(content):
+        length, kind = struct.unpack(">I4s", content[at : at + 8])
+        at += 12 + length
+    return bool(kind == b"IEND" and at <= len(content))
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
