@@ -13,6 +13,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ class VirtualCamera:
             if device and sys.platform == "linux":
                 _check_size(device, size)
             self._stack = opening.pop_all()
+        self.device = Path(self._sender.device)  # what `readers` wants; of OBS merely a name
         self.name = f"{self._sender.device} ({self._sender.backend})"
         self.format = f"{size[0]}x{size[1]} RGB as {self._sender.native_fmt} at {fps} fps"
         self._open = True
