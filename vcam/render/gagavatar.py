@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vcam.errors import ConfigError, DeviceError
+from vcam.errors import DeviceError
 from vcam.flame import JAW, JOINTS, FlameHead, FlameModel, rotation_matrices, yaw_of
 from vcam.graphed import graphed
 from vcam.media import FloatArray, Frame, Motion
@@ -31,15 +31,14 @@ from vcam.render.background import background
 from vcam.render.forehead import VERTICES, Forehead
 from vcam.render.identity import Identity, cache_path
 from vcam.render.plausible import ROW, flame_row
-from vcam.render.splat.cloud import Cloud, Splatter
-from vcam.render.splat.exact import ExactSplatter
+from vcam.render.splat.choose import Splatting, splatter
+from vcam.render.splat.cloud import Cloud
 from vcam.render.tracked import Tracked, load_profile
 
 FLAME_SCALE = 5.0  # the network was trained on a head five times as large
 LANDMARKS = 68
 
 Speed: TypeAlias = Literal["plain", "graphed", "compiled"]
-Splatting: TypeAlias = Literal["auto", "exact", "tables", "gsplat"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class GagavatarRenderer:
         self._pixels = pinned(torch.zeros(*(size or net_size,) * 2, 3).byte(), self._device)
         on_gpu = self._device.type == "cuda" and self._manner.speed != "plain"
         self._run_pose = graphed(self._pose, on_gpu)
-        self._run_paint = graphed(self._paint, on_gpu)
+        self._run_paint = graphed(self._paint, on_gpu and self._paint.capturable)
         self._warm_up()
 
     @property
@@ -223,12 +222,18 @@ class PaintStep:
         device = cloud.points.device
         self._size, self._noise = size, manner.noise
         self._dtype = torch.float16 if manner.half and device.type == "cuda" else torch.float32
-        self._splatter = splatter(cloud, upsampler.config.size, manner.splatting, self._dtype)
+        self._splatter = splatter(
+            cloud, upsampler.config.size, manner.splatting, self._dtype, FOCAL
+        )
         self._upsampler = upsampler.to(device)
         self._upsampler.settle(self._dtype)
         self._behind = None if behind is None else behind.to(device, torch.float32)
-        compiled = manner.speed == "compiled" and device.type == "cuda"
-        self._finish = torch.compile(self._finished, dynamic=False) if compiled else self._finished
+        on_gpu = manner.speed != "plain" and device.type == "cuda"
+        compiled = manner.speed == "compiled" and on_gpu
+        finish = torch.compile(self._finished, dynamic=False) if compiled else self._finished
+        self.capturable = self._splatter.capturable
+        # After a splatter that waits for the GPU, what follows it can be a graph all the same.
+        self._finish = graphed(finish, on_gpu and not self.capturable)
 
     def __call__(self, points: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """points [N, 3], view [3, 4] -> pixels [S, S, 3] uint8, coverage [S, S]."""
@@ -249,23 +254,6 @@ class PaintStep:
         if picture.shape[-1] == self._size:
             return picture
         return interpolate(picture[None], (self._size,) * 2, mode="bilinear", antialias=True)[0]
-
-
-def splatter(cloud: Cloud, size: int, wanted: Splatting, dtype: torch.dtype) -> Splatter:
-    """The splatter asked for, or the best for where `cloud` lies. Raises `ConfigError`."""
-    on_gpu = cloud.points.device.type == "cuda"
-    if wanted == "exact" or (wanted == "auto" and not on_gpu):
-        return ExactSplatter(cloud, size, FOCAL)
-    try:
-        if wanted == "gsplat":
-            from vcam.render.splat.gsplat_backend import GsplatSplatter
-
-            return GsplatSplatter(cloud, size, FOCAL)
-        from vcam.render.splat.tables import TableSplatter
-
-        return TableSplatter(cloud, size, FOCAL, dtype)
-    except ImportError as error:
-        raise ConfigError(f"splatting with {wanted} needs a missing package: {error}") from error
 
 
 def require_compiler() -> None:

@@ -54,6 +54,8 @@ class Cloud:
 class Splatter(Protocol):
     """Draws one cloud again and again from changing points and cameras."""
 
+    capturable: bool  # whether `draw` can be part of a CUDA graph: it never waits for the GPU
+
     def draw(self, points: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """points [N, 3], seen [3, 4] (`viewpoint.view`) -> features [C, S, S], coverage [S, S].
 

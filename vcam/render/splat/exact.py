@@ -27,6 +27,8 @@ class Splats:
 class ExactSplatter:
     """Draws tile by tile, front to back."""
 
+    capturable = False
+
     def __init__(self, cloud: Cloud, size: int, focal: float) -> None:
         self._cloud, self._size, self._focal = cloud, size, focal
 

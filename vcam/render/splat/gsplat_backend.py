@@ -16,11 +16,19 @@ from vcam.render.splat.exact import symmetric
 
 
 class GsplatSplatter:
-    """Draws one cloud with `gsplat.rasterization`. Raises ImportError where it is missing."""
+    """Draws one cloud with `gsplat.rasterization`, on a GPU.
+
+    Raises ImportError where gsplat is missing, or its kernels are and nothing can compile them.
+    """
+
+    capturable = False  # it reads the number of its tile entries back
 
     def __init__(self, cloud: Cloud, size: int, focal: float) -> None:
         from gsplat import rasterization
+        from gsplat.cuda import _backend  # compiles, where that has not been done
 
+        if _backend._C is None:
+            raise ImportError("gsplat has no compiled kernels, and there is no CUDA toolkit")
         self._rasterization = rasterization
         self._cloud, self._size = cloud, size
         self._covariances = symmetric(cloud.covariances).contiguous()

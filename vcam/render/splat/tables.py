@@ -39,6 +39,8 @@ class Tuning:
 class TableSplatter:
     """Draws one cloud on one GPU; buffers are made once and reused by every call."""
 
+    capturable = True
+
     def __init__(
         self,
         cloud: Cloud,
