@@ -1,8 +1,8 @@
 """The Triton splatter on a CPU, in Triton's interpreter: slow, and the same statements.
 
 Run as a program of its own, because Triton decides when it is imported whether it interprets:
-`TRITON_INTERPRET=1 python -m tests.render.interpreted` prints the largest differences to the exact
-splatter as JSON.
+`TRITON_INTERPRET=1 python -m tests.render.interpreted` prints, as JSON, the largest differences
+to the exact splatter and how many pairs of Gaussian and tile there were.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def some_cloud(seed: int) -> Cloud:
 
 
 def crowd() -> Cloud:
-    """Every Gaussian in one tile: more than fit in one batch and in one stretch of words."""
+    """Every Gaussian in every tile: more than fit in one batch and in one stretch of words."""
     generator = torch.Generator().manual_seed(0)
     points = 0.02 * torch.randn(120, 3, generator=generator)
     shape = covariances(torch.full((120, 3), 0.004), torch.tensor([1.0, 0, 0, 0]).expand(120, 4))
@@ -39,25 +39,38 @@ def crowd() -> Cloud:
     return Cloud(points, shape, torch.full((120,), 0.02), colours)
 
 
+def entries(splatter: TableSplatter) -> int:
+    """How many pairs of Gaussian and tile the last drawing had."""
+    columns, rows = splatter._table
+    shared = columns[:, None] & rows[None]
+    return sum(int(((shared >> bit) & 1).sum()) for bit in range(32))
+
+
 def seen_by(seed: int) -> Tensor:
     return viewpoint.view(torch.from_numpy(gaga_synth.tracked_entry(seed)["transform_matrix"]))
 
 
-def difference(cloud: Cloud, seen: Tensor, tuning: Tuning) -> float:
-    """The largest over features and coverage."""
-    exact = ExactSplatter(cloud, SIZE, FOCAL).draw(cloud.points, seen)
-    fast = TableSplatter(cloud, SIZE, FOCAL, tuning=tuning)
-    fast.draw(cloud.points - FROM_BEHIND, seen)  # nothing of this may be left
+def difference(
+    cloud: Cloud, seen: Tensor, size: int, dtype: torch.dtype, tuning: Tuning
+) -> tuple[float, int]:
+    """The largest over features and coverage, and how many entries the fast one had."""
+    exact = ExactSplatter(cloud, size, FOCAL).draw(cloud.points, seen)
+    fast = TableSplatter(cloud, size, FOCAL, dtype, tuning)
+    fast.draw(cloud.points - FROM_BEHIND.to(seen.device), seen)  # nothing of this may be left
     ours = fast.draw(cloud.points, seen)
-    return max(float((a - b).abs().max()) for a, b in zip(ours, exact, strict=True))
+    largest = max(float((a - b).abs().max()) for a, b in zip(ours, exact, strict=True))
+    return largest, entries(fast)
 
 
 def main() -> None:
     whole_tiles = Tuning(words=8, rows=16, warps=8)
     results = {
-        "cloud": difference(some_cloud(3), seen_by(3), Tuning()),
-        "crowd": difference(crowd(), seen_by(4), Tuning(words=2)),
-        "cloud, whole tiles": difference(some_cloud(4), seen_by(4), whole_tiles),
+        name: difference(cloud, seen_by(seed), SIZE, torch.float32, tuning)
+        for name, cloud, seed, tuning in (
+            ("cloud", some_cloud(3), 3, Tuning()),
+            ("crowd", crowd(), 4, Tuning(words=2)),
+            ("cloud, whole tiles", some_cloud(4), 4, whole_tiles),
+        )
     }
     print(json.dumps(results))
 
