@@ -16,7 +16,7 @@ from vcam.audio.resample import FACTOR, Decimator
 from vcam.checkpoint import read_tensor
 from vcam.errors import ConfigError
 from vcam.media import AudioChunk, FlameFace, FloatArray, Motion, frame_ticks
-from vcam.motion.artalk_modes import FPS, Broadcast, Decoded, Mode, Talk
+from vcam.motion.artalk_modes import FPS, Broadcast, Decoded, Mode, Talk, live_decoder
 from vcam.motion.poise import FaceBasis, Poise
 from vcam.motion.sliding import CHANNELS, TalkSettings
 from vcam.nets.artalk import ArtalkNet
@@ -52,7 +52,7 @@ class ArtalkMotion:
         with torch.inference_mode():
             condition = net.style(None if clip is None else torch.from_numpy(_checked(clip))[None])
         self._mode: Mode = (
-            Talk(net, condition, settings, device)
+            Talk(live_decoder(net, settings.soft_levels, device), condition, settings)
             if mode == "talk"
             else Broadcast(net, condition, device)
         )

@@ -15,6 +15,7 @@ from vcam.graphed import graphed
 from vcam.media import FloatArray
 from vcam.motion.artalk_fast import FastDecoder
 from vcam.motion.artalk_pieces import can_compile
+from vcam.motion.exchange import Exchange
 from vcam.motion.loudness import Loudness
 from vcam.motion.savgol import HELD, SmoothStream
 from vcam.motion.sliding import CHANNELS, WINDOW, Stitcher, TalkSettings
@@ -112,24 +113,28 @@ class _TalkState:
     broken: int = 0  # windows that came out with numbers that are not finite
 
 
+def live_decoder(
+    net: ArtalkNet, soft: int, device: torch.device, compiled: bool = True
+) -> FastDecoder:
+    """The decoder that talk mode wants: half precision and compiled pieces where there is CUDA;
+    `soft` levels are read as expectations."""
+    cuda = device.type == "cuda"
+    dtype = torch.float16 if cuda else torch.float32
+    return FastDecoder(net, device, dtype, compiled and cuda and can_compile(), soft)
+
+
 class Talk:
     """The sliding window, one stream at a time."""
 
     def __init__(
-        self, net: ArtalkNet, style: Tensor, settings: TalkSettings, device: torch.device
+        self, fast: FastDecoder, style: Tensor, settings: TalkSettings, graph: bool = True
     ) -> None:
-        cuda = device.type == "cuda"
-        self._settings, self._style, self.behind = settings, style.to(device), settings.behind
-        self._fast = FastDecoder(
-            net,
-            device,
-            torch.float16 if cuda else torch.float32,
-            compiled=cuda and can_compile(),
-            soft=settings.soft_levels,
-        )
-        self._vad = VoiceActivity()
-        self._decode: Callable[..., Tensor] = graphed(self._fast.decode, cuda)
-        self._next: Callable[..., tuple[Tensor, Tensor]] = graphed(self._fast.decode_next, cuda)
+        """`graph`: run each decoding as one CUDA graph, where there is CUDA."""
+        cuda = fast.device.type == "cuda"
+        self._settings, self._style, self.behind = settings, style.to(fast.device), settings.behind
+        self._fast, self._vad = fast, VoiceActivity()
+        self._decode = Exchange(fast.decode, self._style, fast.device, graph)
+        self._next: Callable[..., tuple[Tensor, Tensor]] = graphed(fast.decode_next, cuda and graph)
         self.reset()
 
     def reset(self) -> None:
@@ -180,16 +185,13 @@ class Talk:
 
     @torch.inference_mode()
     def _decoded(self) -> FloatArray:
-        """The newest window as motion [1, 100, 106]."""
+        """The newest window as motion [1, 100, 106], which the next one overwrites."""
         state = self._state
-        past = torch.from_numpy(np.ascontiguousarray(state.stitcher.past()))
+        past = state.stitcher.past()
         if self._settings.cache_convolutions:
-            motion = self._slide(past)
+            decoded = self._slide(torch.from_numpy(np.ascontiguousarray(past))).cpu().numpy()
         else:
-            audio = torch.from_numpy(state.window)[None]
-            floor = torch.tensor([[state.loudness.floor]], dtype=torch.float32)
-            motion = self._decode(*self._there(audio, past), self._style, *self._there(floor))
-        decoded: FloatArray = motion.cpu().numpy()
+            decoded = self._decode(state.window, past, state.loudness.floor)
         if np.isfinite(decoded).all():
             return decoded
         state.broken += 1

@@ -20,6 +20,18 @@ def error(clips: Clips, reference: Clips) -> float:
     return float(np.sqrt(np.mean((clips - reference) ** 2)))
 
 
+def largest_error(clips: Clips, reference: Clips) -> float:
+    """Lip vertex error as the papers have it, but not squared: the largest distance of any point of
+    [N, T, P, D], the mean over frames (Richard et al., "MeshTalk", ICCV 2021)."""
+    return float(np.linalg.norm(clips - reference, axis=-1).max(axis=-1).mean())
+
+
+def blinks_a_minute(lids: Clips) -> float:
+    """How often lids [N, T] (0 open, 1 shut) shut more than half."""
+    shut = (lids > 0.5).astype(int)
+    return float(np.sum(np.diff(shut, axis=1) == 1) * FPS * 60 / lids.size)
+
+
 def lag(clips: Clips, reference: Clips) -> float:
     """Milliseconds that the clips come late: the peak of the cross-correlation, interpolated."""
     shifts = range(-_MOST_LAG, _MOST_LAG + 1)
