@@ -9,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from motion_faces import FlameReader, PlainReader, Reader, SyntheticReader
 from torch import Tensor
 
 from vcam.audio.resample import Decimator
 from vcam.audio.vad import VoiceActivity
 from vcam.checkpoint import read_state
 from vcam.graphed import graphed
-from vcam.media import FloatArray
+from vcam.media import FloatArray, frame_ticks
 from vcam.motion.artalk_fast import FastDecoder
+from vcam.motion.artalk_modes import FPS, live_decoder
 from vcam.motion.loudness import Loudness
+from vcam.motion.poise import FaceBasis, Poise
 from vcam.motion.sliding import Stitcher, TalkSettings, naive
 from vcam.nets.artalk import EXPRESSION, JAW, MOTION, SAMPLES, ArtalkNet, SpeechEncoder
 from vcam.nets.artalk_proxy import SyntheticFace, load_proxy
@@ -30,12 +33,12 @@ Decode = Callable[..., Tensor]
 
 @dataclass(frozen=True)
 class Subject:
-    """A network, sound for it, and what counts as lips."""
+    """A network, sound for it, and how its motion is read."""
 
     net: ArtalkNet
     audio: FloatArray  # [N, samples], 16 kHz
     truth: FloatArray | None  # [N, T, 106]
-    lips: FloatArray  # [106, K]
+    reader: Reader
 
 
 def stand_in(folder: Path, most: int) -> Subject:
@@ -44,16 +47,23 @@ def stand_in(folder: Path, most: int) -> Subject:
     face.load_state_dict(read_state(folder / "face.pt"))
     net = load_proxy(folder / "proxy.pt")
     audio, truth = _clips(folder / "audio", folder / "truth", most)
-    return Subject(net, audio, truth, face.readout().numpy())
+    return Subject(net, audio, truth, SyntheticReader(face))
 
 
 def released(
-    weights: Path, audio: Path, truth: Path | None, lips: Path | None, most: int
+    weights: Path,
+    audio: Path,
+    truth: Path | None,
+    flame: Path | None,
+    lips: Path | None,
+    most: int,
 ) -> Subject:
-    """The released network on `most` recordings of the folder `audio`."""
+    """The released network on `most` recordings of the folder `audio`, read by a FLAME file or by
+    the matrix in `lips`."""
     net = ArtalkNet.load(weights)
     sound, motion = _clips(audio, truth, most)
-    return Subject(net, sound, motion, np.load(lips) if lips else _every_channel(net))
+    plain = PlainReader(net.basic_vae.motion_std, lips)
+    return Subject(net, sound, motion, FlameReader(flame) if flame else plain)
 
 
 def _clips(audio: Path, truth: Path | None, most: int) -> tuple[FloatArray, FloatArray | None]:
@@ -61,7 +71,7 @@ def _clips(audio: Path, truth: Path | None, most: int) -> tuple[FloatArray, Floa
     paths = sorted(audio.glob("*.wav"))[:most]
     if not paths:
         raise SystemExit(f"no WAV files in {audio}")
-    clips = [_read(path) for path in paths]
+    clips = [read_sound(path) for path in paths]
     length = min(map(len, clips)) // HOP * HOP
     sound = np.stack([clip[:length] for clip in clips])
     if truth is None:
@@ -69,18 +79,14 @@ def _clips(audio: Path, truth: Path | None, most: int) -> tuple[FloatArray, Floa
     return sound, np.stack([np.load(truth / f"{p.stem}.npy")[: length // HOP] for p in paths])
 
 
-def _read(path: Path) -> FloatArray:
+def read_sound(path: Path) -> FloatArray:
+    """A mono 16-bit WAV of 16 or 48 kHz as [n] at 16 kHz."""
     with wave.open(str(path)) as file:
         rate, raw = file.getframerate(), file.readframes(file.getnframes())
     samples = np.frombuffer(raw, "<i2").astype(np.float32) / np.float32(32768)
     if rate not in (16_000, 48_000):
         raise SystemExit(f"{path} is at {rate} Hz; convert it to 16 or 48 kHz")
     return samples if rate == 16_000 else Decimator().step(samples)[Decimator.delay // 3 :]
-
-
-def _every_channel(net: ArtalkNet) -> FloatArray:
-    matrix = np.diag(1 / net.basic_vae.motion_std.numpy())
-    return matrix[:, [*range(EXPRESSION.start, EXPRESSION.stop), JAW.start]].astype(np.float32)
 
 
 class Decoder:
@@ -127,32 +133,65 @@ class Decoder:
         """The decoding of one window of so many voices, kept: a graph has one shape."""
         key = (soft, voices)
         if key not in self._decoders:
-            self._decoders[key] = self.new(soft)
+            fast = self.fast(soft, not self.eager)
+            self._decoders[key] = graphed(fast.decode, self.device.type == "cuda")
         return self._decoders[key]
 
-    def new(self, soft: int, graph: bool = True) -> Decode:
-        """As live as it gets for this network."""
-        cuda = self.device.type == "cuda"
-        released = isinstance(self.net.audio_encoder, SpeechEncoder)
-        dtype = torch.float16 if cuda and released else torch.float32
+    def fast(self, soft: int, compiled: bool) -> FastDecoder:
+        """The decoder as it runs live; the stand-in stays in float32."""
         with torch.inference_mode(False):
-            compiled = cuda and released and not self.eager
-            fast = FastDecoder(self.net, self.device, dtype, compiled, soft)
-        return graphed(fast.decode, cuda and graph)
+            if isinstance(self.net.audio_encoder, SpeechEncoder):
+                return live_decoder(self.net, soft, self.device, compiled)
+            return FastDecoder(self.net, self.device, torch.float32, compiled=False, soft=soft)
 
 
-def floors(audio: FloatArray, settings: TalkSettings) -> FloatArray:
-    """The floor in force after each frame of sound, [N, T], as the stage would learn it."""
-    floors = np.zeros((len(audio), audio.shape[1] // HOP), np.float32)
-    for clip, row in zip(audio, floors, strict=True):
+@dataclass(frozen=True)
+class Heard:
+    """What the stage would know of loudness after each frame of sound, [N, T] each."""
+
+    floors: FloatArray  # the least deviation to divide a window by
+    quiet: FloatArray  # frames since the last voice
+
+
+def listened(audio: FloatArray, settings: TalkSettings) -> Heard:
+    """Hear the clips [N, samples] as the stage does."""
+    heard = Heard(*np.zeros((2, len(audio), audio.shape[1] // HOP), np.float32))
+    for index, clip in enumerate(audio):
         loudness, activity = Loudness(settings.loudness_floor), VoiceActivity()
-        heard = np.concatenate([np.zeros(SAMPLES, np.float32), clip])
-        for frame in range(len(row)):
+        sound = np.concatenate([np.zeros(SAMPLES, np.float32), clip])
+        for frame in range(heard.floors.shape[1]):
             end = SAMPLES + HOP * (frame + 1)
-            voiced = any(activity.step(heard[end - HOP : end]))
-            loudness.step(heard[end - SAMPLES : end], voiced)
-            row[frame] = loudness.floor
-    return floors
+            voiced = any(activity.step(sound[end - HOP : end]))
+            loudness.step(sound[end - SAMPLES : end], voiced)
+            heard.floors[index, frame], heard.quiet[index, frame] = loudness.floor, loudness.quiet
+    return heard
+
+
+def poised(motion: FloatArray, quiet: FloatArray, basis: FaceBasis | None) -> FloatArray:
+    """Decoded motion [N, T, 106] of talk mode as the stage shows it: mouth at rest in silence,
+    blinks. `quiet` [N, T] as `listened` found it."""
+    shown = motion.copy()
+    for index, clip in enumerate(motion):
+        poise = Poise(TALK, index, basis)
+        for frame, numbers in enumerate(clip):
+            newest = min(frame + TALK.behind, len(clip)) - 1
+            silence = (quiet[index, newest] - TALK.behind + 1) / FPS
+            face = poise.step(frame * frame_ticks(FPS), numbers, float(silence)).face
+            shown[index, frame, EXPRESSION], shown[index, frame, JAW] = face.expression, face.jaw
+    return shown
+
+
+def room_noise(seconds: float, voices: int, level: float) -> FloatArray:
+    """A room: noise that falls by 3 dB an octave, with a mains hum 12 dB below it, at `level` dBFS
+    (root mean square); [voices, samples] at 16 kHz, in whole frames."""
+    draw, count = np.random.default_rng(3), round(seconds * 16_000) // HOP * HOP
+    spectrum = np.fft.rfft(draw.normal(0, 1, (voices, count)))
+    spectrum /= np.sqrt(np.maximum(np.arange(spectrum.shape[1]), 30 * seconds))
+    noise = np.fft.irfft(spectrum, count)
+    noise /= noise.std(1, keepdims=True)
+    hum = np.sin(2 * np.pi * 50 / 16_000 * np.arange(count)) * 2**0.5
+    room = noise + 10 ** (-12 / 20) * hum
+    return (room / room.std(1, keepdims=True) * 10 ** (level / 20)).astype(np.float32)
 
 
 def modes() -> dict[str, TalkSettings]:
