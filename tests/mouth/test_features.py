@@ -87,7 +87,7 @@ def _lowest_states(voice, at):
 def test_less_lookahead_hears_zeros():
     heard = features(lookahead=4)
     heard.hear(AudioChunk(0, speech_like(1.0)))
-    tokens = heard.window(24_000) - heard._tokens
+    tokens = heard.window(24_000) - heard.listener.places
     assert not tokens[8 * 3 :].any()
     assert tokens[: 8 * 3].any()
     assert context_ticks(6) - context_ticks(4) == 2 * POSITION_TICKS
@@ -110,7 +110,7 @@ def test_one_chunk_longer_than_the_window_is_taken_in_whole():
     long = features()
     long.hear(AudioChunk(0, np.tile(speech_like(2.0), 8)))
     assert long._end() == 16 * 48_000
-    assert (long.window(15 * 48_000) - long._tokens).any()
+    assert (long.window(15 * 48_000) - long.listener.places).any()
 
 
 def test_a_jump_far_ahead_starts_afresh():

@@ -49,6 +49,13 @@ class FaceBox:
         return left, top, min(int(self.right), width), min(int(self.bottom), height)
 
 
+def usable(points: FloatArray | None) -> FloatArray | None:
+    """Landmarks that are there, 68 of them, and numbers; else None."""
+    if points is None or points.shape != (POINTS, 2) or not np.isfinite(points).all():
+        return None
+    return points.astype(np.float32, copy=False)
+
+
 def face_box(points: FloatArray, height: int, knobs: MouthKnobs) -> FaceBox | None:
     """MuseTalk 1.5's box around the landmarks [68, 2]; None when there is no face to speak of.
 

@@ -1,4 +1,4 @@
-"""One stroke: picture, place and speech -> picture with the mouth repainted, all on one device.
+"""One stroke: pictures, places and speech -> pictures with the mouth repainted, on one device.
 
 The whole stroke has fixed shapes, so that it can be captured as one CUDA graph.
 """
@@ -7,52 +7,73 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from vcam.media import FloatArray
 from vcam.mouth.blend import Blender, Masks, Seam, face_masks
 from vcam.mouth.box import FaceBox
+from vcam.mouth.features import Listener, Span
 from vcam.mouth.knobs import MouthKnobs
 from vcam.mouth.sampling import apart, crop_matrix, paste_matrix
 from vcam.nets.musetalk import Inpainter
 
 CHEEK_UNITS = 512 / 1.5  # the cheek knobs count in 512ths of the expanded crop, 1.5 boxes wide
-FLOATS = 4 + 68 * 2 + 2 + 2  # a place as one row, so that it travels in one copy
+_POINTS = slice(4, 4 + 68 * 2)
+FLOATS = _POINTS.stop + 6  # a place as one row, so that it travels in one copy
+
+SILENCE = Span(0, 0)
 
 Function: TypeAlias = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where and how strongly to paint one picture."""
+    """Where and how strongly to paint one picture, and what it hears."""
 
     box: FaceBox
     points: FloatArray  # [68, 2] pixels
     weight: float  # 0..1
     follow: float  # 0..1, of this picture's own seam correction
+    heard: Span = SILENCE
 
-    def row(self, knobs: MouthKnobs) -> Tensor:
-        """[FLOATS]: box, landmarks in shares of it, cheeks likewise, weight, follow."""
-        box = self.box
-        corner, size = torch.tensor([box.left, box.top]), torch.tensor([box.width, box.height])
-        points = (torch.from_numpy(self.points).float() - corner) / size
+    def row(self, knobs: MouthKnobs) -> FloatArray:
+        """[FLOATS]: box, landmarks in shares of it, cheeks likewise, span, weight, follow."""
+        box, row = self.box, np.empty(FLOATS, np.float32)
+        row[:4] = box.left, box.top, box.width, box.height
+        row[_POINTS] = ((self.points - row[:2]) / row[2:4]).ravel()
         side = max(box.width, box.height) / box.width / CHEEK_UNITS
-        rest = [knobs.left_cheek * side, knobs.right_cheek * side, self.weight, self.follow]
-        return torch.cat([corner, size, points.flatten(), torch.tensor(rest)])
+        row[-6:-4] = knobs.left_cheek * side, knobs.right_cheek * side
+        row[-4:] = self.heard.first, self.heard.end, self.weight, self.follow
+        return row
+
+
+class Painted(NamedTuple):
+    """What a stroke leaves behind."""
+
+    pixels: Tensor  # [B, h, w, 3] uint8
+    colour: Tensor  # the seam's, after the last picture
+    gain: Tensor
+    lost: Tensor  # [B] int64: 1 where the network overflowed; the pixels are those given
+    crops: Tensor  # [B, 3, S, S], what the network painted
 
 
 class Brush(nn.Module):
-    """The in-painting network with its crop, masks and blend."""
+    """The in-painting network with its hearing, crop, masks and blend."""
 
     def __init__(
-        self, net: Inpainter, matched: bool, faster: Callable[[Function], Function] | None = None
+        self,
+        net: Inpainter,
+        listener: Listener,
+        matched: bool,
+        faster: Callable[[Function], Function] | None = None,
     ) -> None:
         """`faster` may wrap each part, as torch.compile does."""
         super().__init__()
-        self.net = net
+        self.net, self.listener = net, listener
         self.side = net.coder.side
         self.blender = Blender(self.side, matched)
         wrap: Callable[[Function], Function] = faster or (lambda function: function)
@@ -60,30 +81,70 @@ class Brush(nn.Module):
         self.inpaint = wrap(net.unet.forward)
         self.decode = wrap(net.picture)
         self.cut, self.mix = wrap(self._cut), wrap(self._mix)
+        on_gpu = listener.places.is_cuda
+        self._aside = torch.cuda.Stream(listener.places.device) if on_gpu else None  # type: ignore[no-untyped-call]  # torch leaves it bare
 
     def forward(
-        self, pixels: Tensor, place: Tensor, speech: Tensor, mask: Tensor, seam: Seam
-    ) -> tuple[Tensor, Seam, Tensor]:
-        """pixels [h, w, 3] uint8, place [FLOATS], speech [tokens, width] -> painted pixels, seam,
-        and whether all was finite []; if not, the pixels are the ones given.
+        self, pixels: Tensor, places: Tensor, samples: Tensor, masks: Tensor, *seam: Tensor
+    ) -> Painted:
+        """pixels [B, h, w, 3] uint8, places [B, FLOATS], samples [B, n] at 16 kHz.
 
-        `mask` [S, S] replaces the masks drawn from the landmarks, unless it is empty.
+        `masks` [B, S, S] replace the masks drawn from the landmarks, unless they are empty; `seam`
+        is colour and gain before the first picture, which the next ones take over in turn. The
+        speech encoder works beside the image encoder.
         """
-        crop, both = self.cut(pixels, place)
-        latents = self.net.paired(self.encode(both.to(speech.dtype)))
-        painted = self.decode(self.inpaint(latents, speech[None]))[0]
-        out, colour, gain, finite = self.mix(
-            pixels, place, crop, painted, mask, seam.colour, seam.gain
-        )
-        return out, Seam(colour, gain), finite
+        speech = self._listened(samples, places)
+        crops, both = self.cut(pixels, places)
+        latents = self.net.paired(self.encode(both.to(self.listener.places.dtype)))
+        self._join()
+        painted = self.decode(self.inpaint(latents, speech))
+        outs, losses, (colour, gain) = [], [], seam
+        for each in zip(pixels, places, crops, painted, masks, strict=True):
+            out, colour, gain, lost = self.mix(*each, colour, gain)
+            outs.append(out)
+            losses.append(lost)
+        return Painted(torch.stack(outs), colour, gain, torch.stack(losses), painted)
 
-    def _cut(self, pixels: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-        """The crop [3, S, S] in 0..1, and what is encoded of it [2, 3, S, S]."""
-        height, width, _ = pixels.shape
-        rows = crop_matrix(place[1], place[3], self.side, height)
-        columns = crop_matrix(place[0], place[2], self.side, width)
-        crop = apart(pixels.permute(2, 0, 1).float() / 255.0, rows, columns).clamp(0.0, 1.0)
-        return crop, self.net.views(crop[None])
+    def again(
+        self, pixels: Tensor, place: Tensor, painted: Tensor, mask: Tensor, *seam: Tensor
+    ) -> Painted:
+        """A crop painted before, `painted` [1, 3, S, S], blended into another picture [1, h, w, 3].
+
+        Everything else as in `forward`, without its networks.
+        """
+        crops, _ = self.cut(pixels, place)
+        out, colour, gain, lost = self.mix(
+            pixels[0], place[0], crops[0], painted[0], mask[0], *seam
+        )
+        return Painted(out[None], colour, gain, lost[None], painted)
+
+    def _listened(self, samples: Tensor, places: Tensor) -> Tensor:
+        """Tokens [B, 10 s, width], being made on a stream of their own where there are streams."""
+        if self._aside is None:
+            return self._tokens(samples, places)
+        self._aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self._aside):
+            return self._tokens(samples, places)
+
+    def _tokens(self, samples: Tensor, places: Tensor) -> Tensor:
+        first, end = places[:, -4].long(), places[:, -3].long()
+        tokens: Tensor = self.listener(samples, first, end)
+        return tokens
+
+    def _join(self) -> None:
+        if self._aside is not None:
+            torch.cuda.current_stream().wait_stream(self._aside)
+
+    def _cut(self, pixels: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+        """The crops [B, 3, S, S] in 0..1, and what is encoded of them [2 B, 3, S, S]."""
+        height, width = pixels.shape[1:3]
+        crops = []
+        for picture, place in zip(pixels, places, strict=True):
+            rows = crop_matrix(place[1], place[3], self.side, height)
+            columns = crop_matrix(place[0], place[2], self.side, width)
+            crops.append(apart(picture.permute(2, 0, 1).float() / 255.0, rows, columns))
+        crop = torch.stack(crops).clamp(0.0, 1.0)
+        return crop, self.net.views(crop)
 
     def _mix(
         self,
@@ -98,11 +159,11 @@ class Brush(nn.Module):
         """The painted crop [3, S, S] blended into the picture."""
         finite = painted.isfinite().all()
         painted = torch.where(finite, painted.float(), crop)
-        cheeks, weight, follow = place[-4:-2], place[-2], place[-1]
+        cheeks, weight, follow = place[-6:-4], place[-2], place[-1]
         masks = (
             Masks(mask, mask, mask)
             if mask.numel()
-            else face_masks(place[4:-4].view(-1, 2), cheeks, self.side)
+            else face_masks(place[_POINTS].view(-1, 2), cheeks, self.side)
         )
         change, seam = self.blender(crop, painted, masks, Seam(colour, gain), follow)
         pasted = self._pasted(pixels, place, torch.cat([change, crop, masks.lips[None]]))
@@ -111,7 +172,8 @@ class Brush(nn.Module):
         old_detail = pasted[6] * (picture - pasted[3:6])
         new = picture + weight * (pasted[:3] - old_detail)
         out = torch.where(finite, new, picture).clamp(0.0, 1.0) * 255.0
-        return out.round().byte().permute(1, 2, 0).contiguous(), seam.colour, seam.gain, finite
+        pixels = out.round().byte().permute(1, 2, 0).contiguous()
+        return pixels, seam.colour, seam.gain, (~finite).long()
 
     def _pasted(self, pixels: Tensor, place: Tensor, crops: Tensor) -> Tensor:
         """crops [C, S, S] at their place in a picture [C, h, w], zero elsewhere."""

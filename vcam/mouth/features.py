@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vcam.audio.resample import FACTOR, Decimator
 from vcam.media import AudioChunk
-from vcam.mouth.graph import captured
 from vcam.nets.musetalk import (
     BEFORE,
     POSITION,
     WINDOW,
     LogMel,
     SpeechEncoder,
-    speech_window,
+    speech_windows,
     token_positions,
 )
 
@@ -34,6 +33,40 @@ def context_ticks(lookahead: int) -> int:
     return lookahead * POSITION_TICKS + 200 * FACTOR + Decimator.delay
 
 
+class Listener(nn.Module):
+    """Sound to the tokens that the network hears: plain tensors of fixed shapes, for any graph."""
+
+    def __init__(self, encoder: SpeechEncoder) -> None:
+        super().__init__()
+        weight = encoder.conv1.weight
+        self._dtype = weight.dtype
+        self.mel = LogMel(weight.shape[1]).to(weight.device)
+        self.encoder = encoder
+        count, width = WINDOW * (len(encoder.layers) + 1), encoder.embed_positions.weight.shape[1]
+        self.register_buffer("places", token_positions(count, width).to(weight), persistent=False)
+        self.places: Tensor
+
+    def forward(self, samples: Tensor, first: Tensor, end: Tensor) -> Tensor:
+        """samples [B, n] at 16 kHz -> tokens [B, 10 s, width] of positions `first` [B] and on.
+
+        Positions from `end` [B] on count as unknown: they are zero.
+        """
+        return speech_windows(self.states(samples), first, end) + self.places
+
+    def states(self, samples: Tensor) -> Tensor:
+        """samples [B, n] -> states [B, n / 320, s, width]."""
+        states: Tensor = self.encoder(self.mel(samples).to(self._dtype))
+        return states
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which of the window's positions a frame hears: 10 from `first` on, none from `end` on."""
+
+    first: int
+    end: int
+
+
 @dataclass
 class _Heard:
     """Sound since `origin` (a tick, whole positions), at 16 kHz; `end` is the next tick wanted."""
@@ -43,11 +76,10 @@ class _Heard:
     count: int = 0  # samples in the window
     lead: int = 0  # samples of the decimator's delay still to drop
     decimator: Decimator = field(default_factory=Decimator)
-    states: Tensor | None = None  # [positions, s, width], of all that is heard
 
 
 class SpeechFeatures:
-    """What the network hears at a tick.
+    """What the network hears at a tick: `samples`, and the span of them that a frame needs.
 
     The encoder sees a window of `positions` that begins with silence behind the newest sound, as
     in training at a clip's end, and is computed anew whenever there is more sound; when it is
@@ -62,22 +94,16 @@ class SpeechFeatures:
         kept: int = KEPT,
     ) -> None:
         assert 0 < kept < positions - 1, (kept, positions)
-        weight = encoder.conv1.weight
-        self._dtype = weight.dtype
-        self._mel = LogMel(weight.shape[1]).to(weight.device)
-        self._encoder = encoder
+        self.listener = Listener(encoder)
         self._lookahead, self._positions, self._kept = lookahead, positions, kept
-        self._samples = torch.zeros(1, positions * POSITION, device=weight.device)
-        self._tokens = token_positions(
-            WINDOW * (len(encoder.layers) + 1), encoder.embed_positions.weight.shape[1]
-        ).to(weight)
-        self._encode = captured(self._states, weight.device)
+        device = encoder.conv1.weight.device
+        self.samples = torch.zeros(1, positions * POSITION, device=device)  # 16 kHz, the window
         self.reset()
 
     def reset(self) -> None:
         """Nothing heard."""
         self._heard = _Heard()
-        self._samples.zero_()
+        self.samples.zero_()
 
     def hear(self, sound: AudioChunk) -> None:
         """Take in what is new of `sound`; what was missed in between is silence."""
@@ -90,15 +116,19 @@ class SpeechFeatures:
             new = np.concatenate([np.zeros(missed, np.float32), new])
         self._append(new)
 
+    def span(self, at: int) -> Span:
+        """What the frame at tick `at` hears of the window as it is now."""
+        position = (at - self._heard.origin) // POSITION_TICKS
+        known = min(self._heard.count // POSITION, position + self._lookahead)
+        return Span(position - BEFORE, max(known, 0))
+
+    @torch.inference_mode()
     def window(self, at: int) -> Tensor:
         """The tokens [10 s, width] of the frame at tick `at`, positions added."""
-        heard = self._heard
-        if heard.states is None:
-            with torch.inference_mode():
-                heard.states = self._encode(self._samples)[: heard.count // POSITION]
-        position = (at - heard.origin) // POSITION_TICKS
-        known = heard.states[: max(position + self._lookahead, 0)]
-        return speech_window(known, position) + self._tokens
+        span = self.span(at)
+        ends = torch.tensor([[span.first], [span.end]], device=self.samples.device)
+        tokens: Tensor = self.listener(self.samples, *ends)
+        return tokens[0]
 
     def _span(self) -> int:
         return self._positions * POSITION_TICKS
@@ -125,23 +155,17 @@ class SpeechFeatures:
         low = low[dropped:]
         for part in (low[start : start + room] for start in range(0, len(low), room)):
             self._make_room(len(part))
-            target = self._samples[0, heard.count : heard.count + len(part)]
+            target = self.samples[0, heard.count : heard.count + len(part)]
             target.copy_(torch.from_numpy(part), non_blocking=True)
             heard.count += len(part)
-        heard.states = None
 
     def _make_room(self, count: int) -> None:
         heard = self._heard
-        if heard.count + count <= self._samples.shape[1]:
+        if heard.count + count <= self.samples.shape[1]:
             return
         gone = max(heard.count // POSITION - self._kept, 0)
-        rest = self._samples[:, gone * POSITION : heard.count].clone()
-        self._samples.zero_()
-        self._samples[:, : rest.shape[1]] = rest
+        rest = self.samples[:, gone * POSITION : heard.count].clone()
+        self.samples.zero_()
+        self.samples[:, : rest.shape[1]] = rest
         heard.count = rest.shape[1]
         heard.origin += gone * POSITION_TICKS
-
-    def _states(self, samples: Tensor) -> Tensor:
-        """samples [1, n] -> states [n / 320, s, width]."""
-        states: Tensor = self._encoder(self._mel(samples).to(self._dtype))[0]
-        return states

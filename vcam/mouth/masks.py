@@ -13,11 +13,11 @@ from vcam.mouth.box import FaceBox
 from vcam.mouth.knobs import MouthKnobs
 
 
-def original_mask(points: FloatArray, box: FaceBox, knobs: MouthKnobs, side: int) -> Tensor:
-    """The blend mask [side, side] in 0..1 of MuseTalk's modes; empty for vcam's own blends."""
+def original_mask(points: FloatArray, box: FaceBox, knobs: MouthKnobs, side: int) -> Tensor | None:
+    """The blend mask [side, side] in 0..1 of MuseTalk's modes; None for vcam's own blends."""
     mode = knobs.blend
     if mode == "bands" or mode == "soft":  # narrows the type
-        return torch.zeros(0)
+        return None
     whole = (int(box.left), int(box.top), int(box.right), int(box.bottom))
     square = original.expanded_box(whole)
     classes = class_map(points, square)

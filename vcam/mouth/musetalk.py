@@ -7,8 +7,9 @@ the renderer's own mouth shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from vcam.errors import DeviceError
-from vcam.media import AudioChunk, FloatArray, Frame
+from vcam.media import AudioChunk, Frame
 from vcam.mouth.blend import FOLLOW, Seam
-from vcam.mouth.box import OUTSIDE, FaceBox, SteadyLandmarks, face_box
-from vcam.mouth.brush import FLOATS, Brush, Place
+from vcam.mouth.box import OUTSIDE, FaceBox, SteadyLandmarks, face_box, usable
+from vcam.mouth.brush import Brush, Painted, Place
 from vcam.mouth.features import SpeechFeatures, context_ticks
 from vcam.mouth.graph import captured
 from vcam.mouth.knobs import MouthKnobs
@@ -33,6 +34,7 @@ class PaintCounts:
     """What became of the frames, for the HUD."""
 
     painted: int = 0
+    held: int = 0  # the mouth painted before, put on the next picture
     silent: int = 0  # nobody spoke: the renderer's mouth is right
     no_face: int = 0  # no landmarks, or none that can be used
     off_picture: int = 0  # too much of the face lies outside the picture
@@ -44,7 +46,18 @@ class _State:
 
     gate: SpeechGate = field(default_factory=SpeechGate)
     steady: SteadyLandmarks = field(default_factory=SteadyLandmarks)
-    seam: Seam | None = None  # None: nothing was painted in the frame before
+    painting: bool = False  # the frame before shows a painted mouth
+    seam: Seam | None = None
+    crop: Tensor | None = None  # [1, 3, S, S], as the network painted it last
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """All that painting one picture takes, on the device."""
+
+    pixels: Tensor  # [h, w, 3] uint8
+    place: Place
+    samples: Tensor  # [1, n], the speech window
 
 
 class MuseTalkMouth:
@@ -58,21 +71,25 @@ class MuseTalkMouth:
         encoder: SpeechEncoder,
         knobs: MouthKnobs | None = None,
         compiled: bool = False,
+        batch: int = 1,
     ) -> None:
         """Networks on one device, in the precision they shall run in.
 
         `compiled`: let torch.compile fuse the networks first; the first frame of each size then
-        takes a minute or two. On CUDA a frame is one graph launch either way.
+        takes a minute or two. On CUDA a frame is one graph launch either way. `batch`: how many
+        frames `step_many` paints at once; the networks then run on that many whatever they get.
         """
         self._knobs = knobs or MouthKnobs()
         self._device = next(encoder.parameters()).device
         self.context = context_ticks(self._knobs.lookahead)
         self._speech = SpeechFeatures(encoder, self._knobs.lookahead)
+        self.batch = batch
         matched = self._knobs.blend in ("bands", "soft")
-        faster = torch.compile if compiled else None
-        self._brush = Brush(net, matched, faster).to(self._device).eval()
-        self._strokes: dict[tuple[int, ...], Callable[..., tuple[Tensor, ...]]] = {}
+        faster = partial(torch.compile, dynamic=False) if compiled else None
+        self._brush = Brush(net, self._speech.listener, matched, faster).to(self._device).eval()
+        self._graphs: dict[tuple[object, ...], Callable[..., Painted]] = {}
         self._overflowed = torch.zeros((), dtype=torch.int64, device=self._device)
+        self._no_masks = torch.zeros(batch, 0, device=self._device)
         self.counts = PaintCounts()
         self.reset()
 
@@ -83,6 +100,7 @@ class MuseTalkMouth:
         knobs: MouthKnobs | None = None,
         device: str = "cuda",
         compiled: bool = True,
+        batch: int = 1,
     ) -> MuseTalkMouth:
         """The released weights below `folder`: in half precision on CUDA, in single on the CPU.
 
@@ -90,11 +108,11 @@ class MuseTalkMouth:
         for and absent, WeightsError for files that are missing or wrong.
         """
         if device == "cpu":
-            return cls(load_inpainter(folder), load_speech(folder), knobs)
+            return cls(load_inpainter(folder), load_speech(folder), knobs, batch=batch)
         if not torch.cuda.is_available():
             raise DeviceError("MuseTalk needs an NVIDIA GPU with CUDA; choose mouth: passthrough")
         encoder = load_speech(folder).to(device, torch.float16)
-        return cls(on_gpu(load_inpainter(folder), compiled), encoder, knobs, compiled)
+        return cls(on_gpu(load_inpainter(folder), compiled), encoder, knobs, compiled, batch)
 
     @property
     def remark(self) -> str:
@@ -120,11 +138,11 @@ class MuseTalkMouth:
     def warm_up(self, height: int, width: int) -> None:
         """Compile and capture for pictures of this size before the first one comes."""
         pixels = torch.zeros(height, width, 3, dtype=torch.uint8, device=self._device)
-        self._speech.hear(AudioChunk(0, np.zeros(2 * self.context, np.float32)))
         box = FaceBox(width / 4, height / 4, width * 3 / 4, height * 3 / 4)
         grid = np.linspace(box.left, box.right, 68, dtype=np.float32)
         place = Place(box, np.stack([grid, grid], axis=1), weight=1.0, follow=1.0)
-        self._paint(pixels, place, self._speech.window(self.context))
+        self._paint([_Asked(pixels, place, self._speech.samples)])
+        self._repeat(pixels, place)
         self.reset()
 
     def step(self, frame: Frame, sound: AudioChunk) -> Frame:
@@ -133,22 +151,70 @@ class MuseTalkMouth:
         The frame itself comes back in silence and when its face cannot be painted; the painted
         pixels stay on the network's device, host pixels come back to the host from the CPU.
         """
+        return self.step_many([frame], [sound])[0]
+
+    def step_many(self, frames: Sequence[Frame], sounds: Sequence[AudioChunk]) -> list[Frame]:
+        """What `step` gives for each in turn, painted `batch` at a time: for work without a clock.
+
+        All of one size. On CUDA batches round differently: pictures agree to over 50 dB.
+        """
+        asked = [self._ask(frame, sound) for frame, sound in zip(frames, sounds, strict=True)]
+        wanted = [each for each in asked if each is not None]
+        pixels: list[Tensor] = []
+        for start in range(0, len(wanted), self.batch):
+            pixels += self._paint(wanted[start : start + self.batch])
+        self.counts.painted += len(wanted)
+        fresh = iter(pixels)
+        return [
+            frame if each is None else self._repainted(frame, next(fresh))
+            for frame, each in zip(frames, asked, strict=True)
+        ]
+
+    def hold(self, frame: Frame, sound: AudioChunk) -> Frame:
+        """`frame` with the mouth that was painted last, at its place: a twentieth of the work.
+
+        For frames in between when there is no time to paint all. The frame itself comes back where
+        `step` would give it, and where nothing was painted in the frame before.
+        """
+        going_on = self._state.painting
+        place = self._listen(frame, sound)
+        if place is None:
+            return frame
+        if not going_on:
+            self._state.painting = False
+            self._state.gate.close()  # the next painted mouth fades in from nothing
+            return frame
+        self.counts.held += 1
+        return self._repainted(frame, self._repeat(self._here(frame), place))
+
+    def _ask(self, frame: Frame, sound: AudioChunk) -> _Asked | None:
+        """What it takes to paint `frame`; None when it stays as it is."""
+        place = self._listen(frame, sound)
+        if place is None:
+            return None
+        # In a batch each frame hears no more than it would alone.
+        samples = self._speech.samples if self.batch == 1 else self._speech.samples.clone()
+        return _Asked(self._here(frame), place, samples)
+
+    def _listen(self, frame: Frame, sound: AudioChunk) -> Place | None:
+        """Hear on and look where to paint; None when there is nothing to."""
         self._speech.hear(sound)
         share = self._state.gate.step(frame.at, sound)
         place = self._find(frame, share * self._knobs.strength)
-        if place is None:
-            self._rest()
-            return frame
-        pixels = torch.as_tensor(frame.pixels, device=self._device)
-        painted = self._paint(pixels, place, self._speech.window(frame.at))
-        self.counts.painted += 1
+        self._state.painting = place is not None
+        return place
+
+    def _here(self, frame: Frame) -> Tensor:
+        return torch.as_tensor(frame.pixels, device=self._device)
+
+    def _repainted(self, frame: Frame, pixels: Tensor) -> Frame:
         on_host = isinstance(frame.pixels, np.ndarray) and self._device.type == "cpu"
-        return replace(frame, pixels=painted.numpy() if on_host else painted)
+        return replace(frame, pixels=pixels.numpy() if on_host else pixels)
 
     def _find(self, frame: Frame, weight: float) -> Place | None:
         """Where to paint; None, counted, when there is nothing to."""
         height, width = frame.pixels.shape[:2]
-        points = _usable(frame.landmarks)
+        points = usable(frame.landmarks)
         steady = None if points is None else self._state.steady.step(points)
         box = None if steady is None else face_box(steady, height, self._knobs)
         if steady is None or box is None:
@@ -160,33 +226,51 @@ class MuseTalkMouth:
         elif weight == 0.0:
             self.counts.silent += 1
         else:
-            follow = 1.0 if self._state.seam is None else FOLLOW
-            return Place(box, steady, weight, follow)
+            follow = FOLLOW if self._state.painting else 1.0
+            return Place(box, steady, weight, follow, self._speech.span(frame.at))
         return None
 
-    def _rest(self) -> None:
-        self._state.seam = None
+    @torch.inference_mode()
+    def _paint(self, asked: Sequence[_Asked]) -> list[Tensor]:
+        """The pixels [h, w, 3] of at most `batch` pictures, painted."""
+        count = len(asked)
+        full = [*asked, *[asked[-1]] * (self.batch - count)]
+        places = np.stack([each.place.row(self._knobs) for each in full])
+        places[count:, -1] = 0.0  # what only fills the batch leaves the seam as it is
+        pixels = _stacked([each.pixels for each in full])
+        samples = torch.cat([each.samples for each in full])
+        masks = self._masks([each.place for each in full])
+        painted = self._run(self._brush, pixels, torch.from_numpy(places), samples, masks)
+        self._state.crop = painted.crops[count - 1 : count]
+        self._overflowed += painted.lost[:count].sum()
+        return list(painted.pixels[:count].clone().unbind())
 
     @torch.inference_mode()
-    def _paint(self, pixels: Tensor, place: Place, speech: Tensor) -> Tensor:
-        seam = self._state.seam or self._brush.blender.rest()
-        mask = original_mask(place.points, place.box, self._knobs, self._brush.side)
-        row = place.row(self._knobs).to(self._device, non_blocking=True)
-        arguments = (pixels, row, speech, mask.to(self._device), seam.colour, seam.gain)
-        key = (*pixels.shape, mask.numel())
-        if key not in self._strokes:
-            self._strokes[key] = captured(self._stroke, self._device)
-        painted, colour, gain, finite = self._strokes[key](*arguments)
-        self._overflowed += ~finite
-        self._state.seam = Seam(colour.clone(), gain.clone())
-        return painted.clone()
+    def _repeat(self, pixels: Tensor, place: Place) -> Tensor:
+        """The pixels [h, w, 3] with the crop that was painted last."""
+        assert self._state.crop is not None
+        row = torch.from_numpy(place.row(self._knobs))[None]
+        masks = self._masks([place])
+        again = self._run(self._brush.again, pixels[None], row, self._state.crop, masks)
+        self._overflowed += again.lost[0]
+        return again.pixels[0].clone()
 
-    def _stroke(
-        self, pixels: Tensor, row: Tensor, speech: Tensor, mask: Tensor, *seam: Tensor
-    ) -> tuple[Tensor, ...]:
-        assert row.shape == (FLOATS,), row.shape
-        painted, now, finite = self._brush(pixels, row, speech, mask, Seam(*seam))
-        return painted, now.colour, now.gain, finite
+    def _run(self, function: Callable[..., Painted], pixels: Tensor, *rest: Tensor) -> Painted:
+        """`function` as a graph of its own for each size; keeps the seam it leaves."""
+        seam = self._state.seam or self._brush.blender.rest()
+        key = (function == self._brush, *pixels.shape)
+        if key not in self._graphs:
+            self._graphs[key] = captured(function, self._device)
+        painted = self._graphs[key](pixels, *rest, seam.colour, seam.gain)
+        self._state.seam = Seam(painted.colour, painted.gain)
+        return painted
+
+    def _masks(self, places: Sequence[Place]) -> Tensor:
+        """MuseTalk's own masks [B, S, S] where they are asked for, else [B, 0]."""
+        knobs, side = self._knobs, self._brush.side
+        drawn = [original_mask(place.points, place.box, knobs, side) for place in places]
+        masks = [mask for mask in drawn if mask is not None]
+        return torch.stack(masks).to(self._device) if masks else self._no_masks[: len(places)]
 
 
 def on_gpu(net: Inpainter, compiled: bool) -> Inpainter:
@@ -208,8 +292,6 @@ def channels_last(net: nn.Module) -> None:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
-def _usable(points: FloatArray | None) -> FloatArray | None:
-    """Landmarks that are there, 68 of them, and numbers."""
-    if points is None or points.shape != (68, 2) or not np.isfinite(points).all():
-        return None
-    return points.astype(np.float32, copy=False)
+def _stacked(tensors: Sequence[Tensor]) -> Tensor:
+    """Along a new first axis; one alone is not copied."""
+    return tensors[0][None] if len(tensors) == 1 else torch.stack(list(tensors))

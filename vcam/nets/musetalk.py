@@ -161,10 +161,20 @@ def speech_window(states: Tensor, position: int) -> Tensor:
 
     `position` is the one in which the frame starts: its tick // 960.
     """
-    first = position - BEFORE
-    known = states[max(first, 0) : max(first + WINDOW, 0)]
-    before = min(max(-first, 0), WINDOW)
-    return F.pad(known, (0, 0, 0, 0, before, WINDOW - before - len(known))).flatten(0, 1)
+    first = torch.tensor([position - BEFORE], device=states.device)
+    return speech_windows(states[None], first, torch.full_like(first, len(states)))[0]
+
+
+def speech_windows(states: Tensor, first: Tensor, end: Tensor) -> Tensor:
+    """The same for each of a batch, on the device: states [B, n, s, width] -> [B, 10 s, width].
+
+    `first` [B] is each window's first position, `end` [B] the position from which on none is known.
+    """
+    rows = first[:, None] + torch.arange(WINDOW, device=states.device)
+    known = (rows >= 0) & (rows < end[:, None])
+    each = torch.arange(len(states), device=states.device)[:, None]
+    heard = states[each, rows.clamp(0, states.shape[1] - 1)]
+    return torch.where(known[..., None, None], heard, 0.0).flatten(1, 2)
 
 
 class ImageCoder(nn.Module):
