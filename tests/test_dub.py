@@ -1,5 +1,6 @@
 """A film of the project's own head, dubbed with the small networks on the CPU."""
 
+import json
 from pathlib import Path
 
 import av
@@ -10,6 +11,8 @@ torch = pytest.importorskip("torch")
 
 from tests.conftest import write_wav  # noqa: E402 - after the skip
 from tests.mouth.small import SIZE, TICKS, face, small_mouth, speech_like  # noqa: E402
+from tests.nets.test_musetalk import released  # noqa: E402
+from vcam import cli  # noqa: E402
 from vcam.camera.video_file import VideoFile  # noqa: E402
 from vcam.dub import FollowedFace, dub  # noqa: E402
 from vcam.errors import MediaError  # noqa: E402
@@ -142,3 +145,87 @@ def test_an_odd_picture_loses_its_last_line(tmp_path):
     done = dub(source, voice, tmp_path / "out.mp4", Passthrough(), lambda picture: points)
     assert done.frames == 3
     assert decoded(tmp_path / "out.mp4")[0][0].shape == (64, 62, 3)
+
+
+def vcam_dub(tmp_path, source, voice, *options, weights=True):
+    """The exit code of `vcam dub` on the CPU, with the small networks in the released format."""
+    folder = tmp_path / "weights"
+    if weights and not folder.exists():
+        folder.mkdir()
+        released(folder)
+    out = ["-o", str(tmp_path / "out.mp4"), "--weights", str(folder), "--device", "cpu"]
+    return cli.main(["dub", str(source), str(voice), *out, *options])
+
+
+def test_the_command_dubs_a_film_of_the_head(tmp_path, capsys):
+    pytest.importorskip("ai_edge_litert", reason="pip install 'vcam[face]'")
+    source = head_film(tmp_path / "head.mp4")
+    voice = write_wav(tmp_path / "voice.wav", speech_like(0.6))
+    assert vcam_dub(tmp_path, source, voice) == 0
+    assert "out.mp4: 12 frames, 0.1 s of the voice left out" in capsys.readouterr().out
+    before, times, _ = decoded(source)
+    after, new_times, sound = decoded(tmp_path / "out.mp4")
+    assert new_times == pytest.approx(times)
+    assert np.abs(sound).max() > 0.1
+    change = np.abs(after[8] - before[8]).mean(axis=2)
+    middle, chin = (int(face().landmarks[29, 1]), int(face().landmarks[:, 1].max()))
+    assert change[middle:chin].mean() > 4 * change[: middle - 8].mean()
+    badge = change[-20:, :90]
+    assert badge.mean() > 10  # "AI avatar"
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        told = json.loads(film.metadata["description"])
+    assert (told["synthetic_person"], told["backends"]) == (True, ["musetalk"])
+
+
+def test_the_profile_turns_the_command_s_knobs(tmp_path, monkeypatch):
+    """Strength 0: the film stays as it was, but for the coding and the badge."""
+    pytest.importorskip("ai_edge_litert", reason="pip install 'vcam[face]'")
+    (tmp_path / "profiles/me").mkdir(parents=True)
+    settings = "version: 2\ntitle: Me\nmusetalk: {strength: 0}\n"
+    (tmp_path / "profiles/me/profile.yaml").write_text(settings)
+    monkeypatch.setenv("VCAM_PROFILES", str(tmp_path / "profiles"))
+    source = head_film(tmp_path / "head.mp4")
+    voice = write_wav(tmp_path / "voice.wav", speech_like(0.6))
+    assert vcam_dub(tmp_path, source, voice, "--profile", "me") == 0
+    before, after = decoded(source)[0][8], decoded(tmp_path / "out.mp4")[0][8]
+    assert np.abs(after - before)[: SIZE - 24].mean() < 2.0
+
+
+def bad_films(tmp_path):
+    wall = [np.full((64, 64, 3), 90, np.uint8)] * 4
+    pair = np.concatenate([face().pixels, face(turn=0.1).pixels], axis=1)
+    return {
+        "no face": (lambda: film(tmp_path / "film.mp4", wall), "no face was found"),
+        "two faces": (lambda: film(tmp_path / "film.mp4", [pair] * 2), "2 faces of about one size"),
+        "no film": (lambda: tmp_path / "film.mp4", "there is no film"),
+    }
+
+
+@pytest.mark.parametrize("kind", ["no face", "two faces", "no film"])
+def test_what_the_command_cannot_dub_is_one_line(tmp_path, capsys, kind):
+    pytest.importorskip("ai_edge_litert", reason="pip install 'vcam[face]'")
+    make, said = bad_films(tmp_path)[kind]
+    voice = write_wav(tmp_path / "voice.wav", speech_like(0.2))
+    assert vcam_dub(tmp_path, make(), voice) == 1
+    answer = capsys.readouterr().err
+    assert said in answer
+    assert answer.count("\n") == 1
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_the_command_names_weights_of_another_network(tmp_path, capsys):
+    pytest.importorskip("ai_edge_litert", reason="pip install 'vcam[face]'")
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    released(folder, unet=lambda state: state.pop("conv_out.bias"))
+    source, voice = head_film(tmp_path / "head.mp4"), tmp_path / "voice.wav"
+    write_wav(voice, speech_like(0.2))
+    assert vcam_dub(tmp_path, source, voice) == 1
+    assert "unet.pth" in (said := capsys.readouterr().err)
+    assert "missing conv_out.bias" in said
+
+
+def test_the_command_says_where_weights_come_from(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("VCAM_MODELS", str(tmp_path / "none"))
+    assert cli.main(["dub", "film.mp4", "voice.wav", "-o", str(tmp_path / "out.mp4")]) == 1
+    assert "vcam models pull musetalk" in capsys.readouterr().err

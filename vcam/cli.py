@@ -145,23 +145,21 @@ def bench(options: argparse.Namespace) -> None:
 
 def dub(options: argparse.Namespace) -> None:
     """vcam dub: a film's mouth repainted for another voice."""
-    from vcam import weights
-    from vcam.dub import FollowedFace
-    from vcam.dub import dub as dubbed
-    from vcam.mouth.musetalk import MuseTalkMouth
+    from vcam import profile
+    from vcam.dub import dub_with_musetalk
 
-    weights.find("musetalk")
     with Progress(console=out, transient=True) as progress:
         task = progress.add_task("dubbing", total=1.0)
-        became = dubbed(
+        became = dub_with_musetalk(
             options.film,
             options.voice,
             options.output,
-            MuseTalkMouth.open(weights.folder()),
-            FollowedFace(),
+            profile.load(options.profile),
+            options.weights,
+            options.device,
             lambda done: progress.update(task, completed=done),
         )
-    _plain(f"{options.output.resolve()}: {became.frames} frames, {became.faceless} without a face")
+    _plain(f"{options.output.resolve()}: {became}")
 
 
 def _config(options: argparse.Namespace) -> RunConfig:

@@ -6,7 +6,8 @@ by frame, and a mouth painter does to each frame what it does live.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,12 +17,16 @@ import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
+from vcam import __version__, weights
 from vcam.audio.wav import read_wav
+from vcam.badge import Stamp, provenance
 from vcam.camera.video_file import VideoFile
-from vcam.errors import MediaError
+from vcam.errors import ConfigError, MediaError
+from vcam.finish import Finish
 from vcam.landmarks import Face, Landmarker
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, Frame, Image
-from vcam.stages import MouthPainter
+from vcam.profile import Profile
+from vcam.stages import MouthPainter, Remarking
 
 SIMILAR = 0.7  # of the largest face's size: then nobody can tell whose mouth is meant
 LOOK_AGAIN = 5  # frames without the face until the whole picture is searched once more
@@ -37,6 +42,16 @@ class Dubbed:
     faceless: int  # frames in which no face was found; they are as they were
     voice_left: float  # seconds of voice that the film was too short for
     film_left: float  # seconds of film after the voice's end; the mouth is as it was
+    remark: str = ""  # what the painter could not do
+
+    def __str__(self) -> str:
+        """For people: what was done, and what was left."""
+        left = {
+            "s of the voice left out": round(self.voice_left, 1),
+            "s of the film after the voice": round(self.film_left, 1),
+        }
+        told = [f"{self.frames} frames", *(f"{many} {what}" for what, many in left.items() if many)]
+        return ", ".join([*told, self.remark] if self.remark else told)
 
 
 class FollowedFace:
@@ -70,41 +85,71 @@ class FollowedFace:
         return faces[0] if faces else None
 
 
+def dub_with_musetalk(
+    video: Path,
+    voice: Path,
+    out: Path,
+    profile: Profile,
+    folder: Path | None = None,
+    device: str = "cuda",
+    progress: Callable[[float], None] = lambda share: None,
+) -> Dubbed:
+    """`dub` with MuseTalk, under the profile's mouth settings and badge.
+
+    `folder` holds the released files; None is where `vcam models pull` puts them. Raises, besides
+    what `dub` raises, ConfigError without `vcam[neural]` or `vcam[face]`, WeightsError for files
+    that are missing or wrong, and DeviceError without the device.
+    """
+    if folder is None:
+        weights.find("musetalk")
+        folder = weights.folder()
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "diffusers")):
+        raise ConfigError("MuseTalk needs torch and diffusers: pip install 'vcam[neural]'")
+    from vcam.mouth.musetalk import MuseTalkMouth
+
+    landmarks = FollowedFace()
+    painter = MuseTalkMouth.open(folder, profile.musetalk, device)
+    facts = provenance(video.stem, __version__, ("musetalk",), profile.badge)
+    return dub(video, voice, out, painter, landmarks, progress, Stamp(profile.badge), facts)
+
+
 def dub(
     video: Path,
     voice: Path,
     out: Path,
     painter: MouthPainter,
     landmarks: FindLandmarks,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+    finish: Finish = lambda frame: frame,
+    facts: Mapping[str, str] | None = None,
 ) -> Dubbed:
     """Write `video` with the mouth painted for `voice`, and that voice as its sound, to `out`.
 
     The film keeps its frames and their times. Where the voice ends before the film, the mouth
     stays as it was; where the film ends first, the rest of the voice is left out. `progress` hears
-    the share done, 0..1. Raises MediaError when a file cannot be read or written, or when not one
-    frame shows a face.
+    the share done, 0..1; `finish` has the last word on each frame; `facts` go into the file. Raises
+    MediaError when a file cannot be read or written, or when not one frame shows a face.
     """
     sound = read_wav(voice)
     painter.reset()
     frames = faceless = end = 0
-    with _opened(video) as film, VideoFile(out, _even_size(film), _rate(film)) as camera:
+    with _opened(video) as film, VideoFile(out, _even_size(film), _rate(film), facts) as camera:
         for at, picture, share in _pictures(film, video):
             points = landmarks(picture)
             faceless += points is None
             painted = painter.step(Frame(at, picture, points), _nearby(sound, at, painter.context))
             camera.hear(_part(sound, end, at))
-            camera.send(painted.host())
+            camera.send(finish(painted.host()))
             frames, end = frames + 1, at
-            if progress:
-                progress(share)
+            progress(share)
         if frames == faceless:
             raise MediaError(f"no face was found in {video}; give a film that shows one")
         last = end + TICKS_PER_SECOND // _rate(film)
         camera.hear(_part(sound, end, last))
     heard = len(sound.samples)
     left = (heard - last) / TICKS_PER_SECOND
-    return Dubbed(frames, faceless, max(left, 0.0), max(-left, 0.0))
+    remark = painter.remark if isinstance(painter, Remarking) else ""
+    return Dubbed(frames, faceless, max(left, 0.0), max(-left, 0.0), remark)
 
 
 def _opened(video: Path) -> InputContainer:

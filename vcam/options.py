@@ -66,6 +66,15 @@ def _dub(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("film", type=Path, metavar="FILM.mp4")
     parser.add_argument("voice", type=Path, metavar="VOICE.wav")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    parser.add_argument(
+        "--profile", default="demo", metavar="NAME", help="whose mouth settings and badge"
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="FOLDER", help="of MuseTalk's released files"
+    )
+    parser.add_argument(
+        "--device", default="cuda", choices=("cuda", "cpu"), help="cpu: many seconds a frame"
+    )
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +100,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("live, from the microphone to the camera", _run),
     "render": ("make a film of a voice recording", _render),
     "demo": ("let the demo avatar speak", _demo),
-    "dub": ("repaint the mouth in a film for another voice (needs a GPU)", _dub),
+    "dub": ("repaint the mouth in a film for another voice", _dub),
     "bench": ("measure what this machine can do", _bench),
     "status": ("say how the running vcam is", _nothing),
     "monitor": ("show the display of the running vcam", _nothing),
