@@ -78,11 +78,15 @@ def test_a_cut_is_followed_at_once():
     np.testing.assert_array_equal(out[1], there)
 
 
-def test_a_wrong_knob_is_named():
-    with pytest.raises(ConfigError, match="did you mean extra_margin"):
-        MouthKnobs.read({"extra_margins": 3})
-    with pytest.raises(ConfigError, match="strength is 3"):
-        MouthKnobs.read({"strength": 3})
-    with pytest.raises(ConfigError, match="bands, soft"):
-        MouthKnobs.read({"blend": "poisson"})
-    assert MouthKnobs.read({"left_cheek": 80}).left_cheek == 80
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"strength": 3}, "strength is 3; it must lie between 0 and 1"),
+        ({"lookahead": 0}, "lookahead is 0"),
+        ({"bbox_shift": "much"}, "bbox_shift is 'much'"),
+        ({"blend": "poisson"}, "blend is 'poisson'; known are bands, soft, jaw, raw, neck"),
+    ],
+)
+def test_knobs_turned_too_far_are_refused(wrong, told):
+    with pytest.raises(ConfigError, match=told):
+        MouthKnobs(**wrong)

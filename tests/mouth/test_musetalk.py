@@ -207,6 +207,32 @@ def test_numbers_that_overflow_leave_the_frame_and_are_counted():
     assert apart(talk(mouth, [face()] * 2, VOICE, first=6)[-1], face()).any()  # it recovers whole
 
 
+@pytest.mark.parametrize(("part", "factor"), [("conv_in", 1e5), ("conv_out", 3e5)])
+def test_half_precision_that_overflows_in_the_image_coder_leaves_the_frame(part, factor):
+    """Image coders like this one are known to overflow; this one does on every picture."""
+    net, speech = (deepcopy(part) for part in networks())
+    weight = getattr(net.coder.vae.decoder, part).weight
+    weight.mul_(factor)
+    assert weight.half().isfinite().all()
+    mouth = MuseTalkMouth(net.half(), speech.half())
+    painted = talk(mouth, [face()] * 4, VOICE)
+    assert not any(apart(frame, face()).any() for frame in painted)
+    assert mouth.overflowed == mouth.counts.painted == 3
+    assert mouth.remark == "mouths not painted: 3 overflowed"
+
+
+def test_people_are_told_what_was_not_painted():
+    mouth = small_mouth()
+    lost = replace(face(), landmarks=None)
+    away = replace(face(), landmarks=face().landmarks + np.float32([90, 0]))
+    talk(mouth, [face(), lost, lost, away], VOICE)
+    told = "mouths not painted: 2 without a face, 1 with the face off the picture"
+    assert mouth.remark == told
+    mouth.reset()
+    assert mouth.remark == told  # a run's counts outlive a gap in the sound
+    assert small_mouth().remark == ""
+
+
 def test_reset_makes_it_new():
     mouth = small_mouth()
     first = talk(mouth, [face()] * 5, VOICE)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vcam.errors import ConfigError
@@ -36,17 +34,6 @@ class MouthKnobs:
             value = getattr(self, name)
             if not isinstance(value, int | float) or not low <= value <= high:
                 raise ConfigError(f"{name} is {value!r}; it must lie between {low} and {high}")
-
-    @classmethod
-    def read(cls, settings: Mapping[str, object]) -> MouthKnobs:
-        """Knobs from a profile's `mouth` settings; ConfigError for what is unknown or too far."""
-        known = [field.name for field in fields(cls)]
-        for name in settings:
-            if name not in known:
-                near = get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
-                raise ConfigError(f"unknown mouth setting {name}; {hint}")
-        return cls(**settings)  # type: ignore[arg-type]  # the values are checked on the way in
 
 
 _RANGES = (

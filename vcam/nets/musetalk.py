@@ -265,8 +265,12 @@ class Inpainter(nn.Module):
         return self.picture(self.unet(self.latents(crop), speech))
 
     def picture(self, latents: Tensor) -> Tensor:
-        """What the UNet gives [B, 4, s, s] -> pixels [B, 3, S, S] RGB in 0..1."""
-        return (self.coder.decode(latents) / 2.0 + 0.5).clamp(0.0, 1.0)
+        """What the UNet gives [B, 4, s, s] -> pixels [B, 3, S, S] RGB in 0..1.
+
+        NaN where half precision overflowed, so that it cannot pass for white.
+        """
+        pixels = self.coder.decode(latents) / 2.0 + 0.5
+        return torch.where(pixels.isfinite(), pixels.clamp(0.0, 1.0), math.nan)
 
 
 def masked(crop: Tensor) -> Tensor:
