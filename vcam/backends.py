@@ -32,6 +32,7 @@ class Asked:
     profile: Profile
     fps: int
     size: int  # pixels, square
+    batch: int = 1  # frames whose mouths are painted at once; more than one only without a clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def _musetalk(asked: Asked) -> MouthPainter:
     _require_cuda("MuseTalk")
     from vcam.mouth.musetalk import MuseTalkMouth
 
-    return MuseTalkMouth.open(weights.folder(), asked.profile.musetalk)
+    return MuseTalkMouth.open(weights.folder(), asked.profile.musetalk, batch=asked.batch)
 
 
 def _passthrough(asked: Asked) -> MouthPainter:

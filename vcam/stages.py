@@ -7,6 +7,7 @@ equal output.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from vcam.media import AudioChunk, Frame, Motion
@@ -58,6 +59,17 @@ class MouthPainter(Protocol):
 
     def reset(self) -> None:
         """Forget everything painted."""
+        ...
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """A mouth painter that paints several frames faster together than in turn."""
+
+    batch: int  # frames that it likes to be given
+
+    def step_many(self, frames: Sequence[Frame], sounds: Sequence[AudioChunk]) -> list[Frame]:
+        """What `step` gives for each of them in turn."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""A function as one CUDA graph of the fastest kernels, where there is CUDA."""
+"""What makes the networks fast on a GPU: half precision, memory layout, one CUDA graph."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
+from torch import nn
 
 from vcam.graphed import Graphed
+from vcam.nets.musetalk import Inpainter
 
 Output = TypeVar("Output")
 
@@ -31,3 +33,22 @@ def captured(function: Callable[..., Output], device: torch.device) -> Callable[
             return function(*arguments)
 
     return Graphed(tuned)
+
+
+def on_gpu(net: Inpainter, compiled: bool) -> Inpainter:
+    """The network in half precision on CUDA, in the memory layout that is fastest there.
+
+    Channels-last wins in the UNet; in the image coder only once group norms are fused.
+    """
+    net = net.to("cuda", torch.float16)
+    channels_last(net.unet)
+    if compiled:
+        channels_last(net.coder)
+    return net
+
+
+def channels_last(net: nn.Module) -> None:
+    """Lay the weights of convolutions out with channels last; activations follow."""
+    for weight in net.parameters():
+        if weight.ndim == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vcam.errors import DeviceError
 from vcam.media import AudioChunk, Frame
@@ -22,7 +22,7 @@ from vcam.mouth.blend import FOLLOW, Seam
 from vcam.mouth.box import OUTSIDE, FaceBox, SteadyLandmarks, face_box, usable
 from vcam.mouth.brush import Brush, Painted, Place
 from vcam.mouth.features import SpeechFeatures, context_ticks
-from vcam.mouth.graph import captured
+from vcam.mouth.graph import captured, on_gpu
 from vcam.mouth.knobs import MouthKnobs
 from vcam.mouth.masks import original_mask
 from vcam.mouth.speaking import SpeechGate
@@ -107,12 +107,29 @@ class MuseTalkMouth:
         The CPU takes many seconds a frame: for films only. Raises DeviceError when CUDA is asked
         for and absent, WeightsError for files that are missing or wrong.
         """
-        if device == "cpu":
-            return cls(load_inpainter(folder), load_speech(folder), knobs, batch=batch)
-        if not torch.cuda.is_available():
+        if device != "cpu" and not torch.cuda.is_available():
             raise DeviceError("MuseTalk needs an NVIDIA GPU with CUDA; choose mouth: passthrough")
-        encoder = load_speech(folder).to(device, torch.float16)
-        return cls(on_gpu(load_inpainter(folder), compiled), encoder, knobs, compiled, batch)
+        networks = load_inpainter(folder), load_speech(folder)
+        return cls.of(*networks, knobs, torch.device(device), compiled, batch)
+
+    @classmethod
+    def of(
+        cls,
+        net: Inpainter,
+        encoder: SpeechEncoder,
+        knobs: MouthKnobs | None,
+        device: torch.device,
+        compiled: bool = True,
+        batch: int = 1,
+    ) -> MuseTalkMouth:
+        """Networks as they are loaded: in half precision on CUDA, in single on the CPU.
+
+        The CPU paints one by one whatever the `batch`: it gains nothing from more.
+        """
+        if device.type == "cpu":
+            return cls(net, encoder, knobs)
+        encoder = encoder.to(device, torch.float16)
+        return cls(on_gpu(net, compiled), encoder, knobs, compiled, batch)
 
     @property
     def remark(self) -> str:
@@ -271,25 +288,6 @@ class MuseTalkMouth:
         drawn = [original_mask(place.points, place.box, knobs, side) for place in places]
         masks = [mask for mask in drawn if mask is not None]
         return torch.stack(masks).to(self._device) if masks else self._no_masks[: len(places)]
-
-
-def on_gpu(net: Inpainter, compiled: bool) -> Inpainter:
-    """The network in half precision on CUDA, in the memory layout that is fastest there.
-
-    Channels-last wins in the UNet; in the image coder only once group norms are fused.
-    """
-    net = net.to("cuda", torch.float16)
-    channels_last(net.unet)
-    if compiled:
-        channels_last(net.coder)
-    return net
-
-
-def channels_last(net: nn.Module) -> None:
-    """Lay the weights of convolutions out with channels last; activations follow."""
-    for weight in net.parameters():
-        if weight.ndim == 4:
-            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _stacked(tensors: Sequence[Tensor]) -> Tensor:
