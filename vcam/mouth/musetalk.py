@@ -175,17 +175,11 @@ class MuseTalkMouth:
 
         All of one size. On CUDA batches round differently: pictures agree to over 50 dB.
         """
-        asked = [self._ask(frame, sound) for frame, sound in zip(frames, sounds, strict=True)]
-        wanted = [each for each in asked if each is not None]
-        pixels: list[Tensor] = []
-        for start in range(0, len(wanted), self.batch):
-            pixels += self._paint(wanted[start : start + self.batch])
-        self.counts.painted += len(wanted)
-        fresh = iter(pixels)
-        return [
-            frame if each is None else self._repainted(frame, next(fresh))
-            for frame, each in zip(frames, asked, strict=True)
-        ]
+        painted = []
+        for start in range(0, len(frames), self.batch):
+            some = slice(start, start + self.batch)
+            painted += self._painted(frames[some], sounds[some])
+        return painted
 
     def hold(self, frame: Frame, sound: AudioChunk) -> Frame:
         """`frame` with the mouth that was painted last, at its place: a twentieth of the work.
@@ -203,6 +197,17 @@ class MuseTalkMouth:
             return frame
         self.counts.held += 1
         return self._repainted(frame, self._repeat(self._here(frame), place))
+
+    def _painted(self, frames: Sequence[Frame], sounds: Sequence[AudioChunk]) -> list[Frame]:
+        """At most `batch` frames, those painted that can be and shall be."""
+        asked = [self._ask(frame, sound) for frame, sound in zip(frames, sounds, strict=True)]
+        wanted = [each for each in asked if each is not None]
+        fresh = iter(self._paint(wanted) if wanted else ())
+        self.counts.painted += len(wanted)
+        return [
+            frame if each is None else self._repainted(frame, next(fresh))
+            for frame, each in zip(frames, asked, strict=True)
+        ]
 
     def _ask(self, frame: Frame, sound: AudioChunk) -> _Asked | None:
         """What it takes to paint `frame`; None when it stays as it is."""
