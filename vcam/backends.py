@@ -7,14 +7,13 @@ face; "auto" takes the first renderer that opens together with a motion model.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from vcam import weights
-from vcam.errors import ConfigError, DeviceError, VcamError
+from vcam import networks
+from vcam.errors import ConfigError, VcamError
 from vcam.media import BlendshapeFace, FlameFace
 from vcam.stages import MotionModel, MouthPainter, Renderer
 
@@ -34,6 +33,11 @@ class Asked:
     size: int  # pixels, square
     batch: int = 1  # frames whose mouths are painted at once; more than one only without a clock
 
+    @property
+    def networks(self) -> networks.Networks:
+        """Where the neural stages' networks come from."""
+        return networks.source(self.profile.weights)
+
 
 @dataclass(frozen=True, slots=True)
 class Backend(Generic[S]):
@@ -44,22 +48,22 @@ class Backend(Generic[S]):
 
 
 def _artalk(asked: Asked) -> MotionModel:
-    path, flame = weights.find("artalk"), weights.find("flame")
-    _require_cuda("ARTalk")
-    from vcam.flame import FlameModel
+    source = asked.networks
+    source.require("artalk", "flame")
+    device = source.device("ARTalk")
     from vcam.motion.artalk import ArtalkMotion
     from vcam.motion.flame_basis import flame_basis
     from vcam.motion.interpolate import ResampledMotion
 
     profile = asked.profile
-    style = path.parent / "style_motion" / "natural_0.safetensors"
     model = ArtalkMotion(
-        path,
+        source.artalk(),
         profile.mode,
-        style if style.is_file() else None,
+        source.style(),
         profile.seed,
         profile.talk,
-        flame_basis(FlameModel.load(flame)),
+        flame_basis(source.flame()),
+        device,
     )
     return ResampledMotion(model, asked.fps)
 
@@ -71,12 +75,21 @@ def _visemes(asked: Asked) -> MotionModel:
 
 
 def _gagavatar(asked: Asked) -> Renderer:
-    folder = _photo_folder(asked.profile)
-    released, flame = weights.find("gagavatar"), weights.find("flame")
-    _require_cuda("GAGAvatar")
+    source, profile = asked.networks, asked.profile
+    if profile.weights == "released":
+        _photo_folder(profile)
+    source.require("gagavatar", "flame")
+    device = source.device("GAGAvatar")
     from vcam.render.gagavatar import GagavatarRenderer
 
-    return GagavatarRenderer.open(folder, released, flame, asked.size, asked.profile.background)
+    return GagavatarRenderer.of(
+        source.gagavatar(),
+        source.person(profile.folder),
+        source.flame(),
+        asked.size,
+        profile.background,
+        device,
+    )
 
 
 def _puppet(asked: Asked) -> Renderer:
@@ -95,11 +108,13 @@ def _head3d(asked: Asked) -> Renderer:
 
 
 def _musetalk(asked: Asked) -> MouthPainter:
-    weights.find("musetalk")
-    _require_cuda("MuseTalk")
+    source = asked.networks
+    source.require("musetalk")
+    device = source.device("MuseTalk")
     from vcam.mouth.musetalk import MuseTalkMouth
 
-    return MuseTalkMouth.open(weights.folder(), asked.profile.musetalk, batch=asked.batch)
+    knobs = asked.profile.musetalk
+    return MuseTalkMouth.of(*source.musetalk(), knobs, device, batch=asked.batch)
 
 
 def _passthrough(asked: Asked) -> MouthPainter:
@@ -112,15 +127,6 @@ def _photo_folder(profile: Profile) -> Path:
     if profile.folder is None or profile.portrait is None:
         raise ConfigError("there is no photo in this profile: vcam profile create NAME --photo ME")
     return profile.folder
-
-
-def _require_cuda(what: str) -> None:
-    if importlib.util.find_spec("torch") is None:
-        raise DeviceError(f"{what} needs torch: pip install 'vcam[neural]'")
-    import torch
-
-    if not torch.cuda.is_available():
-        raise DeviceError(f"{what} needs an NVIDIA GPU; `vcam doctor` tells what torch finds")
 
 
 MOTION: dict[str, Backend[MotionModel]] = {

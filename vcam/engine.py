@@ -64,7 +64,8 @@ class Engine:
         """What the stages have to tell people."""
         path = self.pipeline
         stages = (path.motion, path.renderer, path.mouth)
-        return "; ".join(each.remark for each in stages if isinstance(each, Remarking))
+        told = [each.remark for each in stages if isinstance(each, Remarking)]
+        return "; ".join(remark for remark in told if remark)
 
     def step(self, sound: AudioChunk, shown: int = -1) -> Iterator[Finished]:
         """Hear `sound`; yield the frames it completes. `shown` is the tick on show already."""

@@ -19,6 +19,7 @@ from vcam.consent import Consent, require
 from vcam.errors import ConfigError
 from vcam.motion.sliding import TalkSettings
 from vcam.mouth.knobs import MouthKnobs
+from vcam.networks import WEIGHTS
 
 VERSION = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -39,6 +40,7 @@ class Profile:
     motion: str = "auto"
     renderer: str = "auto"
     mouth: str = "auto"
+    weights: str = "released"  # or networks made up from a seed: synthetic (of full size), small
     mode: str = "talk"  # of ARTalk; or broadcast: exact, and four seconds late
     talk: TalkSettings = field(default_factory=TalkSettings)  # how ARTalk's talk mode decodes
     musetalk: MouthKnobs = field(default_factory=MouthKnobs)  # where and how mouths are painted
@@ -55,6 +57,8 @@ class Profile:
             raise ConfigError(f"seed {self.seed:.20g} is not within 0 and {MOST_SEED}")
         if not self.title.isprintable() or not 0 < len(self.title) <= LONGEST_TITLE:
             raise ConfigError(f"title must be 1 to {LONGEST_TITLE} printable characters")
+        if self.weights not in WEIGHTS:
+            raise ConfigError(f"weights {self.weights:.40} are none of {', '.join(WEIGHTS)}")
         if self.mode not in MODES:
             raise ConfigError(f"mode {self.mode:.40} is none of {', '.join(MODES)}")
         if not BACKGROUND.fullmatch(self.background):
@@ -80,6 +84,20 @@ class Profile:
         """The portrait, where it may be shown until the first frame is ready."""
         shipped = self.folder is not None and self.folder.parent == SHIPPED
         return self.portrait if shipped or self.consent.given else None
+
+
+def made_up(weights: str, profile: Profile | None = None) -> Profile:
+    """`profile` with networks made up from a seed: all neural stages, and nobody is shown."""
+    return replace(
+        profile or Profile(),
+        title="Made up",
+        motion="artalk",
+        renderer="gagavatar",
+        mouth="musetalk",
+        weights=weights,
+        background="black",
+        folder=None,
+    )
 
 
 def folders() -> list[Path]:

@@ -125,15 +125,32 @@ class GagavatarRenderer:
         without camera or shape, `WeightsError` for files of another kind.
         """
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        tracked, net = load_profile(folder), GagavatarNet.load(weights)
+        person = (tracked, cache_path(folder, tracked, weights))
+        model = FlameModel.load(flame)
+        return cls.of(net, person, model, size, wanted_background, device, manner)
+
+    @classmethod
+    def of(
+        cls,
+        net: GagavatarNet,
+        person: tuple[Tracked, Path | None],
+        flame: FlameModel,
+        size: int,
+        wanted_background: str,
+        device: torch.device,
+        manner: Manner | None = None,
+    ) -> GagavatarRenderer:
+        """The renderer of a person, whose prepared identity is kept at the path, if there is one.
+
+        Raises `DeviceError` when a GPU cannot be used for want of a C compiler.
+        """
         if device.type == "cuda":
             require_compiler()
-        person = load_profile(folder)
-        net = GagavatarNet.load(weights)
-        identity = prepared(net, person, cache_path(folder, person, weights), device)
-        behind = background(wanted_background, size, person.image)
-        model = FlameModel.load(flame)
+        identity = prepared(net, *person, device)
+        behind = background(wanted_background, size, person[0].image)
         upsampler = net.upsampler.to(device)
-        return cls(identity, upsampler, model, behind.to(device), size, manner)
+        return cls(identity, upsampler, flame, behind.to(device), size, manner)
 
     def step(self, motion: Motion) -> Frame:
         """Draw the head as `motion` poses it. A motion that is not finite repeats the last frame.
