@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+import numpy as np
+
 from vcam import networks
 from vcam.errors import ConfigError, VcamError
-from vcam.media import BlendshapeFace, FlameFace
+from vcam.media import AudioChunk, BlendshapeFace, FlameFace
 from vcam.stages import MotionModel, MouthPainter, Renderer
 
 if TYPE_CHECKING:
@@ -65,6 +67,10 @@ def _artalk(asked: Asked) -> MotionModel:
         flame_basis(source.flame()),
         device,
     )
+    if device.type == "cuda" and profile.mode == "talk":  # compile and record with the first hop
+        model.step(AudioChunk(0, np.zeros(2 * model.delay, np.float32)))
+        model.reset()
+        _give_back_memory()
     return ResampledMotion(model, asked.fps)
 
 
@@ -114,7 +120,11 @@ def _musetalk(asked: Asked) -> MouthPainter:
     from vcam.mouth.musetalk import MuseTalkMouth
 
     knobs = asked.profile.musetalk
-    return MuseTalkMouth.of(*source.musetalk(), knobs, device, batch=asked.batch)
+    mouth = MuseTalkMouth.of(*source.musetalk(), knobs, device, batch=asked.batch)
+    if device.type == "cuda":
+        mouth.warm_up(asked.size, asked.size)
+        _give_back_memory()
+    return mouth
 
 
 def _passthrough(asked: Asked) -> MouthPainter:
@@ -127,6 +137,13 @@ def _photo_folder(profile: Profile) -> Path:
     if profile.folder is None or profile.portrait is None:
         raise ConfigError("there is no photo in this profile: vcam profile create NAME --photo ME")
     return profile.folder
+
+
+def _give_back_memory() -> None:
+    """What compiling and recording needed is wanted by the next stage, and by other programs."""
+    import torch
+
+    torch.cuda.empty_cache()
 
 
 MOTION: dict[str, Backend[MotionModel]] = {
@@ -154,8 +171,11 @@ class Opened:
     names: tuple[str, str, str]
 
 
-def open_stages(asked: Asked) -> Opened:
-    """The stages a profile asks for; raises ConfigError that lists why each candidate failed."""
+def open_stages(asked: Asked, opened: Callable[[str], None] = lambda name: None) -> Opened:
+    """The stages a profile asks for; raises ConfigError that lists why each candidate failed.
+
+    `opened` hears the name of each backend once it is ready: loaded, compiled and recorded.
+    """
     profile, failures = asked.profile, list[str]()
     for name in _candidates(RENDERER, profile.renderer):
         face = RENDERER[name].face
@@ -165,11 +185,14 @@ def open_stages(asked: Asked) -> Opened:
             continue
         try:
             renderer = RENDERER[name].open(asked)
+            opened(name)
             motion_name, motion = _first_that_opens(fitting, profile.motion, asked)
         except (ImportError, VcamError) as error:
             failures.append(f"  {name}: {error}")
             continue
+        opened(motion_name)
         mouth_name, mouth = _first_that_opens(MOUTH, profile.mouth, asked)
+        opened(mouth_name)
         return Opened(motion, renderer, mouth, (motion_name, name, mouth_name))
     raise ConfigError("no renderer opens for this profile\n" + "\n".join(failures))
 

@@ -1,45 +1,178 @@
-"""What a machine can do: the cost of each stage, and one live run, as a table and as JSON."""
+"""What a machine can do: one live run, and the cost of each stage, as a table and as JSON.
+
+The live run comes first, while this process has not touched the GPU, so that what the device shows
+is the engine's alone. One measurement that fails leaves the others standing.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
+import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
+import numpy as np
 from rich.table import Table
 
 from vcam.audio.microphone import WavFile
 from vcam.audio.wav import read_wav
 from vcam.camera.memory import MemoryCamera
-from vcam.engine import Engine
+from vcam.engine import Engine, Finished
+from vcam.errors import EngineError
+from vcam.link import EngineLink
 from vcam.link.child import ChildLink
+from vcam.media import AudioChunk, FloatArray, milliseconds
 from vcam.offline import frames_of
 from vcam.profile import Profile
 from vcam.session import Session
-from vcam.stats import Quantiles, Series, Snapshot, Stopwatch
+from vcam.stats import EngineStatus, Quantiles, Series, Snapshot, Stopwatch
+
+LONGEST_START = 400.0  # seconds: compilers take a minute or two
+MOST_RESTARTS = 2  # before the engine ever was live
+ALL = 2**20  # values kept of each series: hours
+
+Figures = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class Asked:
+    """What to measure."""
+
+    profile: Profile
+    voice: Path
+    fps: int
+    size: int
+    seconds: float  # of the live run; 0: none
+    frames: int  # of the isolated cost; 0: none
+
+
+@dataclass
+class Report:
+    """What was found, by measurement; `failed` holds the reasons of what could not be."""
+
+    figures: Figures = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def attempt(self, name: str, measure: Callable[[], Any]) -> Any:
+        """Keep what `measure` finds; a failure is told and kept, and None comes back."""
+        try:
+            self.figures[name] = measure()
+        except Exception as error:  # whatever it is, it shall not cost the other measurements
+            traceback.print_exc()
+            sys.stderr.flush()
+            self.failed[name] = f"{type(error).__name__}: {error}"[:2000]
+        return self.figures.get(name)
+
+    def as_json(self) -> Figures:
+        """Everything for programs."""
+        return self.figures | ({"failed": self.failed} if self.failed else {})
+
+
+class Overheard:
+    """A link whose frames are looked at on their way."""
+
+    def __init__(self, link: EngineLink) -> None:
+        self._link = link
+        self.stages: dict[str, Series] = {}
+        self.since: float | None = None  # monotonic time of the first frame
+
+    def receive(self, shown: int, wait: float) -> list[Finished]:
+        """As the link's."""
+        frames = self._link.receive(shown, wait)
+        for frame in frames:
+            self.since = self.since or time.monotonic()
+            for name, taken in frame.took.items():
+                self.stages.setdefault(name, Series(ALL)).add(taken)
+        return frames
+
+    def send(self, sound: AudioChunk) -> None:
+        """As the link's."""
+        self._link.send(sound)
+
+    def status(self) -> EngineStatus:
+        """As the link's."""
+        return self._link.status()
+
+    def mend(self) -> None:
+        """As the link's."""
+        self._link.mend()
+
+    def close(self) -> None:
+        """As the link's."""
+        self._link.close()
+
+
+def measure(asked: Asked, say: Callable[[str], None]) -> Report:
+    """Everything that was asked for; `say` hears what is being done."""
+    report = Report()
+    if asked.seconds > 0:
+        report.attempt("live", lambda: live(asked, say))
+    if asked.frames > 0:
+        neural = asked.profile.renderer == "gagavatar"
+        (_neural if neural else _embedded)(asked, report, say)
+    return report
+
+
+def live(asked: Asked, say: Callable[[str], None]) -> Figures:
+    """The real session over a looped voice into a memory camera, for so many seconds of frames."""
+    looks = _gpu_looks()
+    link = Overheard(ChildLink(asked.profile, asked.fps, asked.size))
+    session = Session(link, MemoryCamera(limit=1), asked.fps)
+    begun, ready = time.monotonic(), list[float]()
+
+    def watch(now: Snapshot) -> None:
+        say(f"live for {now.seconds:.0f} s at {now.fps:.1f} fps; {now.engine.note}")
+        if link.since is not None and time.monotonic() - link.since >= asked.seconds:
+            session.stop()
+        if link.since is None and (
+            now.seconds > LONGEST_START or now.engine.restarts > MOST_RESTARTS
+        ):
+            raise EngineError(f"the engine does not start: {now.engine.note}")
+        if not ready and now.engine.state == "live":
+            ready.append(time.monotonic() - begun)
+
+    last = session.run(WavFile(asked.voice, session.hear, loop=True), None, watch)
+    since = link.since or begun
+    figures = {**last.as_json(), "ready_s": round(ready[0], 1) if ready else None}
+    figures["stages_ms"] = {name: _rounded(s.quantiles()) for name, s in link.stages.items()}
+    if looks is not None:
+        figures["gpu"] = looks.close(since) | _busy(link.stages, time.monotonic() - since)
+    return figures
+
+
+def _gpu_looks() -> Any:
+    from vcam.bench_gpu import GpuLooks
+
+    try:
+        return GpuLooks()
+    except Exception as error:  # NVML's errors have no common ancestor before it is imported
+        print(f"vcam: no NVML, so nothing about the GPU: {error}", file=sys.stderr)
+        return None
+
+
+def _busy(stages: dict[str, Series], seconds: float) -> Figures:
+    """The share of time by the stages' own events; it counts gaps inside a stage as work."""
+    from vcam.gpu_watch import GPU
+
+    spent = [s.quantiles().p50 * s.count for name, s in stages.items() if name.endswith(GPU)]
+    return {"busy_percent_by_events": round(100 * sum(spent) / 1000 / seconds, 1)}
+
+
+def _embedded(asked: Asked, report: Report, say: Callable[[str], None]) -> None:
+    say("measuring the stages")
+    report.attempt("cost", lambda: cost(asked))
+
+
+def cost(asked: Asked) -> Figures:
     """CPU milliseconds of one thread per frame, by stage, and how fast a film is made."""
-
-    stages_ms: dict[str, Quantiles]
-    frames: int
-    times_real_time: float
-
-    @property
-    def total_ms(self) -> float:
-        """All stages at their medians."""
-        return sum(taken.p50 for taken in self.stages_ms.values())
-
-
-def cost(profile: Profile, voice: Path, fps: int, size: int) -> Cost:
-    """Make the frames of the sound file `voice` once, on one thread, without a clock."""
     cv2.setNumThreads(1)
-    samples = read_wav(voice).samples
-    engine = Engine.open(profile, fps, size, watch=Stopwatch(time.thread_time))
+    samples = read_wav(asked.voice).samples
+    watch = Stopwatch(time.thread_time)
+    engine = Engine.open(asked.profile, asked.fps, asked.size, watch=watch)
     stages: dict[str, Series] = {}
     start, frames = time.thread_time(), 0
     for finished in frames_of(samples, engine):
@@ -47,46 +180,98 @@ def cost(profile: Profile, voice: Path, fps: int, size: int) -> Cost:
         for name, taken in finished.took.items():
             stages.setdefault(name, Series()).add(taken)
     spent = time.thread_time() - start
-    quantiles = {name: series.quantiles() for name, series in stages.items()}
-    return Cost(quantiles, frames, len(samples) / 48_000 / spent)
+    quantiles = {name: _rounded(series.quantiles()) for name, series in stages.items()}
+    return {
+        "stages_ms": quantiles,
+        "frames": frames,
+        "times_real_time": round(len(samples) / 48_000 / spent, 2),
+        "total_ms": round(sum(taken["p50"] for taken in quantiles.values()), 3),
+    }
 
 
-def live(
-    profile: Profile,
-    voice: Path,
-    fps: int,
-    size: int,
-    seconds: float,
-    watch: Callable[[Snapshot], None],
-) -> Snapshot:
-    """The real session over a looped voice into a memory camera, for so many seconds."""
-    session = Session(ChildLink(profile, fps, size), MemoryCamera(limit=1), fps)
-    return session.run(WavFile(voice, session.hear, loop=True), seconds, watch)
+def _neural(asked: Asked, report: Report, say: Callable[[str], None]) -> None:
+    """The costs of a path on the GPU, each on its own."""
+    from vcam import bench_gpu as gpu
+
+    say("opening the engine")
+    opened = report.attempt("memory", lambda: gpu.opened(asked.profile, asked.fps, asked.size))
+    if opened is None:
+        return
+    engine, report.figures["memory"] = opened
+    path, voice = engine.pipeline, _voice(asked)
+    report.figures["algorithmic_ms"] = {
+        "whole path": milliseconds(engine.delay),
+        "motion": milliseconds(path.motion.delay),
+        "mouth's context": milliseconds(path.mouth.context),
+    }
+    say("measuring frames")
+    spent = report.attempt("cost", lambda: gpu.frame_cost(engine, voice, asked.fps, asked.frames))
+    hops = report.attempt("hops", lambda: gpu.hop_cost(engine, voice, asked.frames))
+    report.attempt("film", lambda: gpu.film_cost(engine, voice[: 48_000 * 10]))
+    motions = gpu.some_motions(engine, voice)
+    say("measuring the eager path")
+    eager = report.attempt(
+        "eager", lambda: gpu.eager_cost(asked.profile, asked.size, motions, asked.frames // 6)
+    )
+    if spent and hops and eager:
+        report.attempt("compared", lambda: gpu.compared(spent, hops, eager, asked.fps))
+    if "allocated" in report.figures["memory"].get("warm", {}):
+        engine.pipeline.reset()
+        report.attempt("kernels", lambda: gpu.kernels(engine, voice, asked.fps))
 
 
-def table(spent: Cost, run: Snapshot) -> Table:
-    """Both measurements for people."""
+def _voice(asked: Asked) -> FloatArray:
+    """Enough of the voice for the frames asked for, pauses included."""
+    samples = read_wav(asked.voice).samples
+    return np.resize(samples, int(48_000 * (2 + 2 * asked.frames / asked.fps)))
+
+
+def table(report: Report) -> Table:
+    """The figures for people."""
     rows = Table(title="vcam bench", title_justify="left")
     for name in ("", "p50", "p95", "p99"):
         rows.add_column(name, justify="left" if not name else "right")
-    for name, taken in spent.stages_ms.items():
-        rows.add_row(f"{name}, CPU ms a frame", *_cells(taken))
-    for name, taken in run.stages_ms.items():
-        rows.add_row(f"{name}, live ms a frame", *_cells(taken))
-    rows.add_row("sound to picture, live ms", *_cells(run.latency_ms))
+    found = report.figures
+    for title, part in (("cost", "cost"), ("live", "live")):
+        for name, taken in found.get(part, {}).get("stages_ms", {}).items():
+            rows.add_row(f"{title}: {name}, ms a frame", *_cells(taken))
+    for name, key in (("cost", "frame_ms"), ("hops", "hop_ms"), ("live", "latency_ms")):
+        if key in found.get(name, {}):
+            rows.add_row(f"{name}: {key.replace('_', ' ')}", *_cells(found[name][key]))
+    for name, taken in found.get("eager", {}).items():
+        rows.add_row(f"eager: {name.replace('_', ' ')}", *_cells(taken))
     rows.add_section()
-    rows.add_row("CPU ms a frame, all stages", f"{spent.total_ms:.2f}")
-    rows.add_row("film, times real time", f"{spent.times_real_time:.1f}")
-    rows.add_row("frames on time, live", f"{run.on_time:.2%}")
-    rows.add_row("longest camera gap, live ms", f"{run.gap_ms:.0f}")
-    rows.add_row("memory rim / engine, MiB", f"{run.memory_mib:.0f} / {run.engine.memory_mib:.0f}")
+    for name, value in _facts(found):
+        rows.add_row(name, value)
+    for name, reason in report.failed.items():
+        rows.add_row(f"{name} failed", reason.splitlines()[-1][:60])
     return rows
 
 
-def as_json(spent: Cost, run: Snapshot) -> dict[str, object]:
-    """Both measurements for programs."""
-    return {"cost": asdict(spent) | {"total_ms": spent.total_ms}, "live": run.as_json()}
+def _facts(found: Figures) -> list[tuple[str, str]]:
+    live, facts = found.get("live"), list[tuple[str, str]]()
+    if live:
+        facts += [
+            ("live: frames on time", f"{live['on_time']:.3%} of {live['frames']}"),
+            ("live: longest camera gap, ms", f"{live['gap_ms']:.0f}"),
+            ("live: presentation delay, ms", f"{live['delay_ms']:.0f}"),
+            ("live: engine ready after, s", f"{live['ready_s']}"),
+            ("memory rim / engine, MiB",
+             f"{live['memory_mib']:.0f} / {live['engine']['memory_mib']:.0f}"),
+        ]  # fmt: skip
+        facts += [(f"live: GPU {key}", str(value)) for key, value in live.get("gpu", {}).items()]
+    for part in ("algorithmic_ms", "memory", "film", "compared", "kernels"):
+        facts += [(f"{part}: {key}", str(value)) for key, value in found.get(part, {}).items()]
+    if "times_real_time" in found.get("cost", {}):
+        facts.append(("CPU ms a frame, all stages", f"{found['cost']['total_ms']:.2f}"))
+        facts.append(("film, times real time", f"{found['cost']['times_real_time']:.1f}"))
+    return facts
 
 
-def _cells(taken: Quantiles) -> tuple[str, str, str]:
-    return f"{taken.p50:.2f}", f"{taken.p95:.2f}", f"{taken.p99:.2f}"
+def _cells(taken: dict[str, float]) -> tuple[str, str, str]:
+    return f"{taken['p50']:.2f}", f"{taken['p95']:.2f}", f"{taken['p99']:.2f}"
+
+
+def _rounded(of: Quantiles) -> dict[str, float]:
+    return {"p50": round(of.p50, 3), "p95": round(of.p95, 3), "p99": round(of.p99, 3),
+            "count": of.count}  # fmt: skip

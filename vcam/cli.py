@@ -130,17 +130,23 @@ def stop(options: argparse.Namespace) -> None:
 
 
 def bench(options: argparse.Namespace) -> None:
-    """vcam bench: the cost of each stage, and one live run."""
+    """vcam bench: one live run, and the cost of each stage."""
     from vcam import bench as measure
     from vcam import profile
 
-    what = (profile.load(options.profile), options.wav, options.fps, options.size)
-    with out.status("measuring the stages"):
-        cost = measure.cost(*what)
+    face = profile.load(options.profile)
+    if options.weights:
+        face = profile.made_up(options.weights, face)
+    asked = measure.Asked(
+        face, options.wav, options.fps, options.size, options.seconds, options.frames
+    )
     with out.status("starting the engine") as status:
-        last = measure.live(*what, options.seconds, _say(status.update))
-    out.print(measure.table(cost, last))
-    print(json.dumps(measure.as_json(cost, last)))
+        report = measure.measure(asked, status.update)
+    if not options.json:
+        out.print(measure.table(report))
+    print(json.dumps(report.as_json()))
+    if report.failed:
+        raise VcamError(f"could not measure: {', '.join(report.failed)}")
 
 
 def dub(options: argparse.Namespace) -> None:
@@ -166,10 +172,6 @@ def _config(options: argparse.Namespace) -> RunConfig:
     return RunConfig(
         profile=options.profile, fps=options.fps, size=options.size, output=options.output_size
     )
-
-
-def _say(update: Callable[[str], None]) -> Callable[[Snapshot], None]:
-    return lambda now: update(f"live for {now.seconds:.0f} s at {now.fps:.1f} fps")
 
 
 def _live(config: RunConfig, hud: bool) -> Snapshot:

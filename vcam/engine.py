@@ -11,6 +11,7 @@ import numpy as np
 import psutil
 
 from vcam.backends import Asked, open_stages
+from vcam.gpu_watch import stopwatch
 from vcam.media import AudioChunk, Frame, frame_ticks
 from vcam.pipeline import Pipeline
 from vcam.profile import Profile
@@ -47,7 +48,8 @@ class Engine:
     ) -> Engine:
         """Open the profile's backends and run once through all of them; `say` hears progress."""
         say("loading")
-        stages = open_stages(Asked(profile, fps, size))
+        stages = open_stages(Asked(profile, fps, size), lambda name: say(f"{name} is ready"))
+        watch = watch or stopwatch()
         pipeline = Pipeline(stages.motion, stages.renderer, stages.mouth, watch)
         engine = cls(pipeline, fps, stages.names)
         say("warming up")
@@ -75,7 +77,13 @@ class Engine:
     def step_all(self, sound: AudioChunk, not_before: int = 0) -> Iterator[Finished]:
         """As `step`, but every frame from `not_before` on: for work without a clock."""
         for frame in self.pipeline.step(sound, not_before):
-            yield Finished(frame.host(), self.pipeline.watch.lap())
+            yield Finished(self._on_host(frame), self.pipeline.watch.lap())
+
+    def _on_host(self, frame: Frame) -> Frame:
+        if isinstance(frame.pixels, np.ndarray):
+            return frame
+        with self.pipeline.watch("copy"):
+            return frame.host()
 
     def warm_up(self) -> None:
         """The first speech frame must be as fast as the hundredth."""

@@ -80,7 +80,14 @@ def _dub(parser: argparse.ArgumentParser) -> None:
 def _bench(parser: argparse.ArgumentParser) -> None:
     _face(parser)
     parser.add_argument("--wav", metavar="FILE", type=Path, default=SAMPLE)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of the live run")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the live run; 0: none")
+    parser.add_argument("--frames", type=int, default=300, help="timed one by one; 0: none")
+    parser.add_argument(
+        "--weights",
+        choices=("synthetic", "small"),
+        help="all neural stages with made-up networks: of full size, or small ones for the CPU",
+    )
+    parser.add_argument("--json", action="store_true", help="no table")
 
 
 def _nothing(parser: argparse.ArgumentParser) -> None:

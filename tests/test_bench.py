@@ -1,0 +1,101 @@
+"""The measurements' own logic; what they measure is tested where it is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from rich.console import Console
+
+from vcam import bench, bench_gpu
+from vcam.gpu_watch import GpuStopwatch, stopwatch
+from vcam.options import SAMPLE
+from vcam.profile import Profile
+from vcam.stats import Stopwatch
+
+ASKED = bench.Asked(Profile(renderer="head3d"), SAMPLE, fps=30, size=64, seconds=0, frames=1)
+
+
+def spread(p50: float) -> dict[str, float]:
+    return {"p50": p50, "p95": 2 * p50, "p99": 3 * p50, "count": 10}
+
+
+def test_a_failed_measurement_leaves_the_others_standing(capsys):
+    report = bench.Report()
+    assert report.attempt("broken", lambda: 1 // 0) is None
+    assert report.attempt("fine", lambda: {"value": 1}) == {"value": 1}
+    assert report.failed["broken"].startswith("ZeroDivisionError")
+    assert "Traceback" in capsys.readouterr().err
+    assert json.loads(json.dumps(report.as_json())) == {
+        "fine": {"value": 1},
+        "failed": report.failed,
+    }
+
+
+def test_the_embedded_path_is_measured_without_a_live_run():
+    report = bench.measure(ASKED, lambda note: None)
+    assert not report.failed
+    cost = report.figures["cost"]
+    assert set(cost["stages_ms"]) == {"motion", "render", "mouth"}
+    assert cost["frames"] > 100
+    assert cost["times_real_time"] > 0
+    printed = Console(record=True, width=100)
+    printed.print(bench.table(report))
+    assert "film, times real time" in printed.export_text()
+
+
+def test_an_engine_that_cannot_start_is_told(capsys):
+    face = replace(ASKED.profile, look="none such")
+    report = bench.measure(replace(ASKED, profile=face, seconds=1.0, frames=0), lambda note: None)
+    assert "unknown look" in report.failed["live"]
+
+
+def test_frames_are_compared_from_their_motion_and_from_their_sound():
+    cost, hops = {"frame_ms": spread(10.0)}, {"hop_ms": spread(6.0)}
+    eager = {"frame_ms": spread(60.0), "hop_ms": spread(72.0)}
+    found = bench_gpu.compared(cost, hops, eager, fps=30)
+    assert found["times_faster"] == 6.0
+    assert found["frame_with_motion_ms"] == 15.0
+    assert found["times_faster_with_motion"] == 8.0
+
+
+class Event:
+    """An event of a pretended GPU that has done `Event.passed` of them."""
+
+    count = passed = 0
+
+    def __init__(self, enable_timing: bool) -> None:
+        assert enable_timing
+
+    def record(self) -> None:
+        Event.count += 1
+        self.number = Event.count
+
+    def query(self) -> bool:
+        return self.number <= Event.passed
+
+    def elapsed_time(self, other: Event) -> float:
+        return 1.5 * (other.number - self.number)
+
+
+def test_gpu_times_are_read_once_they_have_passed(monkeypatch: pytest.MonkeyPatch):
+    cuda = SimpleNamespace(Event=Event, is_initialized=lambda: True)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    watch = stopwatch()
+    assert isinstance(watch, GpuStopwatch)
+    for name in ("render", "mouth"):
+        with watch(name):
+            pass
+    Event.passed = 2
+    assert watch.lap().keys() == {"render", "mouth", "render on GPU"}
+    assert watch.lap() == {}
+    Event.passed = 4
+    assert watch.lap() == {"mouth on GPU": 1.5}
+
+
+def test_without_a_gpu_the_stopwatch_is_plain(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    assert type(stopwatch()) is Stopwatch
