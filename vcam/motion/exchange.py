@@ -52,5 +52,5 @@ class Exchange:
         return motion
 
     def _unpacked(self, packed: Tensor) -> Tensor:
-        audio, past, floor = packed.split([SAMPLES, _PAST, 1], dim=1)
+        audio, past, floor = torch.split(packed, [SAMPLES, _PAST, 1], dim=1)
         return self._decode(audio, past.view(1, WINDOW, CHANNELS), self._style, floor)
