@@ -22,7 +22,7 @@ LEVELS = [
     {"weights", "hub"},
     {"pull"},
     {"nets"},
-    {"clock", "playout", "gpu_watch"},
+    {"clock", "playout", "gpu_watch", "host_copy"},
     {"audio", "camera", "landmarks"},
     {"motion", "render", "mouth"},
     {"synthetic"},

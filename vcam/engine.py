@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
 
 from vcam.backends import Asked, open_stages
 from vcam.gpu_watch import stopwatch
+from vcam.host_copy import HostCopy
 from vcam.media import AudioChunk, Frame, frame_ticks
 from vcam.pipeline import Pipeline
 from vcam.profile import Profile
@@ -35,7 +36,7 @@ class Engine:
     def __init__(self, pipeline: Pipeline, fps: int, backends: tuple[str, ...] = ()) -> None:
         """`backends` names what the pipeline is made of, for people."""
         self.pipeline, self.backends = pipeline, backends
-        self._frame = frame_ticks(fps)
+        self._frame, self._copy = frame_ticks(fps), HostCopy()
 
     @classmethod
     def open(
@@ -83,7 +84,7 @@ class Engine:
         if isinstance(frame.pixels, np.ndarray):
             return frame
         with self.pipeline.watch("copy"):
-            return frame.host()
+            return replace(frame, pixels=self._copy(frame.pixels))
 
     def warm_up(self) -> None:
         """The first speech frame must be as fast as the hundredth."""

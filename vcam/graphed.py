@@ -8,6 +8,7 @@ compare the two.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Generic, ParamSpec, TypeVar
 
 import torch
@@ -29,8 +30,26 @@ def graphed(fn: Callable[Inputs, Output], enabled: bool = True) -> Callable[Inpu
     return Graphed(fn) if enabled else fn
 
 
+class Lane:
+    """What the graphs that run on one stream share: where they are recorded, and their memory.
+
+    On one stream no two of them run at the same time, so what one scratches the next may overwrite,
+    libraries' workspaces included. What a graph returns stays apart: it is alive while the next
+    one is recorded.
+    """
+
+    def __init__(self) -> None:
+        self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it bare
+        self.pool = torch.cuda.graph_pool_handle()
+
+
+@cache
+def _lane(stream: torch.cuda.Stream) -> Lane:
+    return Lane()
+
+
 class Graphed(Generic[Inputs, Output]):
-    """Records on its first call, replays from then on."""
+    """Records on its first call, replays from then on, always on the stream of that call."""
 
     def __init__(self, fn: Callable[Inputs, Output]) -> None:
         self._fn = fn
@@ -43,6 +62,7 @@ class Graphed(Generic[Inputs, Output]):
         if self._graph is None:
             self._record(args)
         assert self._graph is not None
+        assert torch.cuda.current_stream() == self._home, "recorded to run on another stream"
         for kept, new in zip(self._inputs, args, strict=True):
             assert isinstance(new, Tensor), type(new)
             assert kept.shape == new.shape, (kept.shape, new.shape)
@@ -53,14 +73,16 @@ class Graphed(Generic[Inputs, Output]):
     def _record(self, args: tuple[object, ...]) -> None:
         self._inputs = [_on_device(arg) for arg in args]
         run: Callable[..., Output] = self._fn
-        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it bare
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        self._home = torch.cuda.current_stream()
+        lane = _lane(self._home)
+        lane.stream.wait_stream(self._home)
+        with torch.cuda.stream(lane.stream):
             for _ in range(_WARM_UPS):
                 run(*self._inputs)
-        torch.cuda.current_stream().wait_stream(stream)
+        self._home.wait_stream(lane.stream)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=stream):  # one stream, one set of workspaces
+        # The stream of the warm-up, so that there is one set of workspaces.
+        with torch.cuda.graph(graph, pool=lane.pool, stream=lane.stream):
             self._output = run(*self._inputs)
         self._graph = graph
 
