@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> None:
 
 def render(options: argparse.Namespace) -> None:
     """vcam render: a voice recording becomes a film."""
-    _film(options.voice, options.output, _config(options))
+    _film(options.voice, options.output, _config(options), options.mode)
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -231,13 +231,13 @@ def _summary(last: Snapshot) -> str:
     )
 
 
-def _film(voice_path: Path, output: Path, config: RunConfig) -> None:
+def _film(voice_path: Path, output: Path, config: RunConfig, mode: str = "broadcast") -> None:
     """Make the film, with a progress bar; say where it is."""
     from vcam.offline import filmed
 
     with Progress(console=out, transient=True) as progress:
         task = progress.add_task("loading the avatar", total=1.0)
-        for done in filmed(voice_path, output, config):
+        for done in filmed(voice_path, output, config, mode):
             _say_first(done)
             progress.update(task, completed=done, description="filming")
     _plain(f"{output.resolve()}")

@@ -1,64 +1,128 @@
-"""The same path without a clock: a voice recording becomes a film, faster than it lasts."""
+"""The same path without a clock: a voice recording becomes a film, faster than it lasts.
+
+Nobody waits for the first frame, so motion comes exact and in long pieces (`broadcast`), mouths are
+painted several at a time, and the film is written on a thread of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from vcam import profile
 from vcam.audio.wav import read_wav
+from vcam.backends import Asked, Opened, open_stages
 from vcam.camera.open import FILM
 from vcam.camera.video_file import VideoFile
 from vcam.config import RunConfig
 from vcam.engine import Engine, Finished
 from vcam.errors import MediaError
 from vcam.finish import Finish, facts, finishing
-from vcam.media import AudioChunk, FloatArray
+from vcam.media import AudioChunk, FloatArray, Frame
+from vcam.mouth.passthrough import Passthrough
+from vcam.pipeline import Pipeline
 from vcam.session import Recorder
+from vcam.stages import Batching, MouthPainter
 
 BLOCK = 1920  # ticks stepped at a time; any size gives the same frames
+BATCH = 4  # frames painted at once, where that is faster
+AHEAD = 8  # frames that may wait to be written
 
 
-def filmed(voice: Path, output: Path, config: RunConfig) -> Iterator[float]:
+def filmed(
+    voice: Path, output: Path, config: RunConfig, mode: str = "broadcast"
+) -> Iterator[float]:
     """Make the film `output` of the sound file `voice`; yields how much is done, 0..1.
 
-    Raises MediaError for files that cannot be read or written, ConfigError for a bad profile.
-    Nothing half-written is left under the film's name.
+    `mode` is ARTalk's, whatever the profile says. Raises MediaError for files that cannot be read
+    or written, ConfigError for a bad profile. Nothing half-written is left under the film's name.
     """
     if output.suffix.lower() != FILM:
         raise MediaError(f"cannot film into {output}: the file must be called something{FILM}")
     chosen, samples = profile.load(config.profile), read_wav(voice).samples
     chosen.require_consent()
-    engine = Engine.open(chosen, config.fps, config.size)
+    stages = open_stages(Asked(replace(chosen, mode=mode), config.fps, config.size, BATCH))
     finish = finishing(chosen, config.picture, config.fps)
-    with VideoFile(output, config.picture, config.fps, facts(chosen, engine.backends)) as recorder:
-        yield from film(samples, engine, recorder, finish)
+    with VideoFile(output, config.picture, config.fps, facts(chosen, stages.names)) as recorder:
+        yield from film(samples, stages, recorder, finish)
 
 
 def film(
     voice: FloatArray,
-    engine: Engine,
+    stages: Opened,
     recorder: Recorder,
     finish: Finish = lambda frame: frame,
 ) -> Iterator[float]:
     """Send all frames of `voice` [n] (48 kHz) and the voice itself to `recorder`.
 
     Yields how much is done, 0..1, so that the caller can draw a progress bar. The pictures depend
-    on nothing but the voice and the profile.
+    on nothing but the voice and the profile. They are finished, encoded and written on one thread
+    beside, so that the GPU never waits for that.
     """
     heard = 0
-    for finished in frames_of(voice, engine):
-        recorder.hear(AudioChunk(heard, voice[heard : finished.frame.at]))
-        heard = finished.frame.at
-        recorder.send(finish(finished.frame))
-        yield min(1.0, finished.frame.at / len(voice))
+
+    def write(frame: Frame) -> None:
+        nonlocal heard
+        recorder.hear(AudioChunk(heard, voice[heard : frame.at]))
+        heard = frame.at
+        recorder.send(finish(frame.host()))
+
+    waiting: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1, "film") as writer:
+        for frame in pictures(voice, stages):
+            waiting.append(writer.submit(write, frame))
+            while len(waiting) > AHEAD or (waiting and waiting[0].done()):
+                waiting.popleft().result()
+            yield min(1.0, frame.at / len(voice))
+        for written in waiting:
+            written.result()
     recorder.hear(AudioChunk(heard, voice[heard:]))
 
 
+def pictures(voice: FloatArray, stages: Opened) -> Iterator[Frame]:
+    """The frames that belong to `voice` [n], oldest first: those of a live run over it.
+
+    They are drawn one by one and painted as many at a time as the painter likes.
+    """
+    mouth = stages.mouth
+    mouth.reset()
+    drawn = drawings(voice, Pipeline(stages.motion, stages.renderer, Passthrough()))
+    silence = np.zeros(mouth.context, np.float32)
+    sound = np.concatenate([voice, silence])
+    while frames := list(islice(drawn, mouth.batch if isinstance(mouth, Batching) else 1)):
+        yield from painted(mouth, frames, [_nearby(sound, frame.at, mouth) for frame in frames])
+
+
+def drawings(voice: FloatArray, path: Pipeline) -> Iterator[Frame]:
+    """The frames of `voice` as the renderer draws them."""
+    padded = np.concatenate([voice, np.zeros(path.delay + BLOCK, np.float32)])
+    for start in range(0, len(padded), BLOCK):
+        for frame in path.step(AudioChunk(start, padded[start : start + BLOCK])):
+            if frame.at < len(voice):
+                yield frame
+
+
+def painted(mouth: MouthPainter, frames: list[Frame], sounds: list[AudioChunk]) -> Iterable[Frame]:
+    """The frames with their mouths painted, together where the painter can."""
+    if isinstance(mouth, Batching):
+        return mouth.step_many(frames, sounds)
+    return [mouth.step(*each) for each in zip(frames, sounds, strict=True)]
+
+
+def _nearby(sound: FloatArray, at: int, mouth: MouthPainter) -> AudioChunk:
+    """The sound around tick `at`; nothing came before tick 0."""
+    start = max(at - mouth.context, 0)
+    return AudioChunk(start, sound[start : at + mouth.context])
+
+
 def frames_of(voice: FloatArray, engine: Engine) -> Iterator[Finished]:
-    """The frames that belong to `voice`, oldest first."""
+    """The frames that an engine makes of `voice`, oldest first."""
     padded = np.concatenate([voice, np.zeros(engine.delay + BLOCK, np.float32)])
     for start in range(0, len(padded), BLOCK):
         for finished in engine.step_all(AudioChunk(start, padded[start : start + BLOCK])):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from vcam import __version__, models_cli, profile_cli
 from vcam.config import FPS_CHOICES
+from vcam.profile import MODES
 
 SAMPLE = Path(__file__).parent / "assets" / "hello.wav"
 
@@ -55,6 +56,9 @@ def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("voice", type=Path, metavar="VOICE.wav")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
     _face(parser)
+    parser.add_argument(
+        "--mode", default="broadcast", choices=MODES, help="how ARTalk decodes: exact, or as live"
+    )
 
 
 def _demo(parser: argparse.ArgumentParser) -> None:
