@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,11 @@ from vcam.stats import Snapshot
 torch = pytest.importorskip("torch", reason="no GPU stack: torch is not installed")
 pytest.importorskip("diffusers", reason="no GPU stack: diffusers is not installed")
 
-from vcam.engine import Engine  # noqa: E402 - after the skips
+from vcam.backends import Asked, open_stages  # noqa: E402 - after the skips
+from vcam.engine import Engine  # noqa: E402
 from vcam.link.child import ChildLink  # noqa: E402
-from vcam.offline import frames_of  # noqa: E402
+from vcam.offline import BATCH, frames_of, pictures  # noqa: E402
+from vcam.pipeline import Pipeline  # noqa: E402
 from vcam.session import Session  # noqa: E402
 
 FPS, SIZE = 30, 128
@@ -70,6 +73,19 @@ def test_all_three_networks_take_part(engine):
     frames = list(frames_of(voice(0.2), engine))
     assert mouth.counts.painted - painted >= len(frames) == 0.2 * FPS
     assert {name for frame in frames for name in frame.took} >= {"motion", "render", "mouth"}
+
+
+@pytest.mark.parametrize("mode", ["talk", "broadcast"])
+def test_a_film_shows_the_live_pictures(mode):
+    """To the byte, in both of ARTalk's modes, however many mouths the film asks for at once."""
+    stages = open_stages(Asked(replace(FACE, mode=mode), 25, SIZE, BATCH))
+    got = list(pictures(voice(0.16), stages))
+    live = Engine(Pipeline(stages.motion, stages.renderer, stages.mouth), 25)
+    wanted = list(frames_of(voice(0.16), live))
+    assert len(got) == 4
+    assert [frame.at for frame in got] == [finished.frame.at for finished in wanted]
+    for frame, finished in zip(got, wanted, strict=True):
+        np.testing.assert_array_equal(frame.array(), finished.frame.array())
 
 
 def test_a_second_engine_draws_the_same_frames(engine):

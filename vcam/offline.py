@@ -7,7 +7,7 @@ painted several at a time, and the film is written on a thread of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -88,15 +88,11 @@ def film(
 def pictures(voice: FloatArray, stages: Opened) -> Iterator[Frame]:
     """The frames that belong to `voice` [n], oldest first: those of a live run over it.
 
-    They are drawn one by one and painted as many at a time as the painter likes.
+    They are drawn one by one and painted some at a time.
     """
-    mouth = stages.mouth
-    mouth.reset()
+    stages.mouth.reset()
     drawn = drawings(voice, Pipeline(stages.motion, stages.renderer, Passthrough()))
-    silence = np.zeros(mouth.context, np.float32)
-    sound = np.concatenate([voice, silence])
-    while frames := list(islice(drawn, mouth.batch if isinstance(mouth, Batching) else 1)):
-        yield from painted(mouth, frames, [_nearby(sound, frame.at, mouth) for frame in frames])
+    yield from painted_together(stages.mouth, drawn, voice)
 
 
 def drawings(voice: FloatArray, path: Pipeline) -> Iterator[Frame]:
@@ -108,17 +104,23 @@ def drawings(voice: FloatArray, path: Pipeline) -> Iterator[Frame]:
                 yield frame
 
 
-def painted(mouth: MouthPainter, frames: list[Frame], sounds: list[AudioChunk]) -> Iterable[Frame]:
-    """The frames with their mouths painted, together where the painter can."""
-    if isinstance(mouth, Batching):
-        return mouth.step_many(frames, sounds)
-    return [mouth.step(*each) for each in zip(frames, sounds, strict=True)]
+def painted_together(
+    mouth: MouthPainter, drawn: Iterator[Frame], voice: FloatArray
+) -> Iterator[Frame]:
+    """Frames of `voice` with their mouths painted, as many at a time as the painter likes."""
+    sound = np.concatenate([voice, np.zeros(mouth.context, np.float32)])
+    while frames := list(islice(drawn, mouth.batch if isinstance(mouth, Batching) else 1)):
+        sounds = [_nearby(sound, frame.at, mouth.context) for frame in frames]
+        if isinstance(mouth, Batching):
+            yield from mouth.step_many(frames, sounds)
+        else:
+            yield mouth.step(frames[0], sounds[0])
 
 
-def _nearby(sound: FloatArray, at: int, mouth: MouthPainter) -> AudioChunk:
+def _nearby(sound: FloatArray, at: int, context: int) -> AudioChunk:
     """The sound around tick `at`; nothing came before tick 0."""
-    start = max(at - mouth.context, 0)
-    return AudioChunk(start, sound[start : at + mouth.context])
+    start = max(at - context, 0)
+    return AudioChunk(start, sound[start : at + context])
 
 
 def frames_of(voice: FloatArray, engine: Engine) -> Iterator[Finished]:
