@@ -265,7 +265,7 @@ class MuseTalkMouth:
         painted = self._run(self._brush, pixels, torch.from_numpy(places), samples, masks)
         self._state.crop = painted.crops[count - 1 : count]
         self._overflowed += painted.lost[:count].sum()
-        return list(painted.pixels[:count].clone().unbind())
+        return list(painted.pixels[:count].unbind())
 
     @torch.inference_mode()
     def _repeat(self, pixels: Tensor, place: Place) -> Tensor:
@@ -275,7 +275,7 @@ class MuseTalkMouth:
         masks = self._masks([place])
         again = self._run(self._brush.again, pixels[None], row, self._state.crop, masks)
         self._overflowed += again.lost[0]
-        return again.pixels[0].clone()
+        return again.pixels[0]
 
     def _run(self, function: Callable[..., Painted], pixels: Tensor, *rest: Tensor) -> Painted:
         """`function` as a graph of its own for each size; keeps the seam it leaves."""
@@ -283,7 +283,8 @@ class MuseTalkMouth:
         key = (function == self._brush, *pixels.shape)
         if key not in self._graphs:
             self._graphs[key] = captured(function, self._device)
-        painted = self._graphs[key](pixels, *rest, seam.colour, seam.gain)
+        results = self._graphs[key](pixels, *rest, seam.colour, seam.gain)
+        painted = Painted(*(each.clone() for each in results))  # others' graphs may overwrite it
         self._state.seam = Seam(painted.colour, painted.gain)
         return painted
 
