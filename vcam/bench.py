@@ -56,11 +56,13 @@ class Report:
 
     figures: Figures = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    tell: Callable[[str, Any], None] = lambda name, found: None  # hears each as it is made
 
     def attempt(self, name: str, measure: Callable[[], Any]) -> Any:
         """Keep what `measure` finds; a failure is told and kept, and None comes back."""
         try:
             self.figures[name] = measure()
+            self.tell(name, self.figures[name])
         except Exception as error:  # whatever it is, it shall not cost the other measurements
             traceback.print_exc()
             sys.stderr.flush()
@@ -106,9 +108,13 @@ class Overheard:
         self._link.close()
 
 
-def measure(asked: Asked, say: Callable[[str], None]) -> Report:
-    """Everything that was asked for; `say` hears what is being done."""
-    report = Report()
+def measure(
+    asked: Asked,
+    say: Callable[[str], None],
+    tell: Callable[[str, Any], None] = lambda name, found: None,
+) -> Report:
+    """Everything that was asked for; `say` hears what is being done, `tell` what was found."""
+    report = Report(tell=tell)
     if asked.seconds > 0:
         report.attempt("live", lambda: live(asked, say))
     if asked.frames > 0:
@@ -194,10 +200,10 @@ def _neural(asked: Asked, report: Report, say: Callable[[str], None]) -> None:
     from vcam import bench_gpu as gpu
 
     say("opening the engine")
-    opened = report.attempt("memory", lambda: gpu.opened(asked.profile, asked.fps, asked.size))
-    if opened is None:
+    engines = list[Engine]()
+    if not report.attempt("memory", lambda: gpu.opened(asked.profile, *_shape(asked), engines)):
         return
-    engine, report.figures["memory"] = opened
+    (engine,) = engines
     path, voice = engine.pipeline, _voice(asked)
     report.figures["algorithmic_ms"] = {
         "whole path": milliseconds(engine.delay),
@@ -218,6 +224,10 @@ def _neural(asked: Asked, report: Report, say: Callable[[str], None]) -> None:
     if "allocated" in report.figures["memory"].get("warm", {}):
         engine.pipeline.reset()
         report.attempt("kernels", lambda: gpu.kernels(engine, voice, asked.fps))
+
+
+def _shape(asked: Asked) -> tuple[int, int]:
+    return asked.fps, asked.size
 
 
 def _voice(asked: Asked) -> FloatArray:

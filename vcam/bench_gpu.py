@@ -112,12 +112,12 @@ class _Replayed:
         self._given = 0
 
 
-def opened(profile: Profile, fps: int, size: int) -> tuple[Engine, Figures]:
-    """An engine in this process, with the memory that each stage took."""
+def opened(profile: Profile, fps: int, size: int, engines: list[Engine]) -> Figures:
+    """Add an engine of this process to `engines`; what memory each stage took."""
     memory = MemoryByStage()
-    engine = Engine.open(profile, fps, size, memory)
+    engines.append(Engine.open(profile, fps, size, memory))
     memory("warm")
-    return engine, memory.mib
+    return memory.mib
 
 
 def frame_cost(engine: Engine, voice: FloatArray, fps: int, count: int) -> Figures:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 from rich.console import Console
@@ -25,6 +26,8 @@ from vcam.stats import Snapshot
 DRAW_EVERY = 1 / 8  # seconds
 LOG_EVERY = 5.0  # seconds
 INTERRUPTED = 130
+
+News = TypeVar("News")
 
 out = Console()
 
@@ -141,7 +144,9 @@ def bench(options: argparse.Namespace) -> None:
         face, options.wav, options.fps, options.size, options.seconds, options.frames
     )
     with out.status("starting the engine") as status:
-        report = measure.measure(asked, status.update)
+        now_and_then = _at_most(LOG_EVERY, lambda note: print(note, file=sys.stderr, flush=True))
+        say = status.update if out.is_terminal else now_and_then
+        report = measure.measure(asked, say, _tell if options.json else lambda name, found: None)
     if not options.json:
         out.print(measure.table(report))
     print(json.dumps(report.as_json()))
@@ -197,7 +202,9 @@ def _log() -> Iterator[Callable[[Snapshot], None]]:
     """Say a line on standard error now and then, and at once when the engine's state changes."""
     from vcam import hud
 
-    said = _at_most(LOG_EVERY, lambda now: print(hud.line(now), file=sys.stderr, flush=True))
+    said: Callable[[Snapshot], None] = _at_most(
+        LOG_EVERY, lambda now: print(hud.line(now), file=sys.stderr, flush=True)
+    )
     state = ""
 
     def watch(now: Snapshot) -> None:
@@ -210,10 +217,14 @@ def _log() -> Iterator[Callable[[Snapshot], None]]:
     yield watch
 
 
-def _at_most(period: float, act: Callable[[Snapshot], None]) -> Callable[[Snapshot], None]:
+def _tell(name: str, found: object) -> None:
+    print(json.dumps({name: found}), flush=True)
+
+
+def _at_most(period: float, act: Callable[[News], None]) -> Callable[[News], None]:
     last = time.monotonic()
 
-    def watch(now: Snapshot) -> None:
+    def watch(now: News) -> None:
         nonlocal last
         if time.monotonic() - last >= period:
             last = time.monotonic()
