@@ -23,8 +23,8 @@ from vcam.nets.gagavatar import GagavatarConfig
 from vcam.nets.styleunet import StyleUnet
 from vcam.pipeline import Pipeline
 from vcam.render import viewpoint
-from vcam.render.gagavatar import FLAME_SCALE, GagavatarRenderer, Manner, prepared
-from vcam.render.identity import Identity, cache_path
+from vcam.render.gagavatar import FLAME_SCALE, GagavatarRenderer, Manner
+from vcam.render.identity import Identity, cache_path, prepared
 from vcam.render.plausible import HEAD_LIMIT, JAW_LIMIT, flame_row
 from vcam.render.tracked import save_profile
 from vcam.session import Session

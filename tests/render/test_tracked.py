@@ -25,6 +25,16 @@ from vcam.render.tracked import (
 )
 
 
+class Trap:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self._mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self._mark,)
+
+
 @pytest.fixture
 def tracked_file(tmp_path):
     """As upstream writes it: arrays, more entries than are used."""
@@ -92,6 +102,29 @@ def test_an_entry_without_a_shape_code_is_refused(tmp_path):
     path = tmp_path / "tracked.pt"
     torch.save({"a": entry}, path)
     with pytest.raises(WeightsError, match="shapecode"):
+        read_tracked(path)
+
+
+def test_foreign_objects_are_refused_and_nothing_of_them_is_run(tmp_path):
+    path, mark = tmp_path / "tracked.pt", tmp_path / "mark"
+    torch.save({"a.jpg": gaga_synth.tracked_entry(5) | {"vis_image": Trap(mark)}}, path)
+    with pytest.raises(WeightsError, match="nothing of it was run"):
+        read_tracked(path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("image", np.zeros((3, 512, 511), np.float32)),
+        ("image", np.array(1.0)),
+        ("transform_matrix", np.zeros((5, 4), np.float32)),
+    ],
+)
+def test_entries_of_another_shape_are_refused(tmp_path, entry, value):
+    path = tmp_path / "tracked.pt"
+    torch.save({"a.jpg": gaga_synth.tracked_entry(5) | {entry: value}}, path)
+    with pytest.raises(WeightsError):
         read_tracked(path)
 
 

@@ -29,7 +29,7 @@ from vcam.nets.styleunet import Noise, StyleUnet
 from vcam.render import viewpoint
 from vcam.render.background import background
 from vcam.render.forehead import VERTICES, Forehead
-from vcam.render.identity import Identity, cache_path
+from vcam.render.identity import Identity, cache_path, prepared
 from vcam.render.plausible import ROW, flame_row
 from vcam.render.splat.choose import Splatting, splatter
 from vcam.render.splat.cloud import Cloud
@@ -125,6 +125,7 @@ class GagavatarRenderer:
         without camera or shape, `WeightsError` for files of another kind.
         """
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        require_compiler(device)  # before reading 700 MB
         tracked, net = load_profile(folder), GagavatarNet.load(weights)
         person = (tracked, cache_path(folder, tracked, weights))
         model = FlameModel.load(flame)
@@ -145,8 +146,7 @@ class GagavatarRenderer:
 
         Raises `DeviceError` when a GPU cannot be used for want of a C compiler.
         """
-        if device.type == "cuda":
-            require_compiler()
+        require_compiler(device)
         identity = prepared(net, *person, device)
         behind = background(wanted_background, size, person[0].image)
         upsampler = net.upsampler.to(device)
@@ -163,6 +163,8 @@ class GagavatarRenderer:
             if self._state.last is not None:
                 return replace(self._state.last, at=motion.at)
             row = np.zeros(ROW, np.float32)
+        if self._state.last is not None:
+            self._pose.forehead.pace(motion.at - self._state.last.at)
         picture = self.draw(row)
         frame = Frame(motion.at, self._lasting(picture.pixels), picture.landmarks)
         self._state.last = frame
@@ -273,29 +275,13 @@ class PaintStep:
         return interpolate(picture[None], (self._size,) * 2, mode="bilinear", antialias=True)[0]
 
 
-def require_compiler() -> None:
-    """Triton and torch.compile build small launchers in C. Raises `DeviceError` without cc."""
-    if not any(shutil.which(name) for name in (os.environ.get("CC", "cc"), "gcc", "clang")):
+def require_compiler(device: torch.device) -> None:
+    """For a GPU Triton and torch.compile build small launchers in C. Raises `DeviceError`."""
+    compilers = (os.environ.get("CC", "cc"), "gcc", "clang")
+    if device.type == "cuda" and not any(map(shutil.which, compilers)):
         raise DeviceError(
             "GAGAvatar on a GPU needs a C compiler (no CUDA toolkit): sudo apt install gcc"
         )
-
-
-def prepared(
-    net: GagavatarNet, person: Tracked, cache: Path | None, device: torch.device
-) -> Identity:
-    """The identity from `cache`, or made by `net` on `device` and kept there."""
-    if cache is not None and cache.is_file():
-        return Identity.load(cache, device)
-    # Once in a profile's life: TF32 would save milliseconds and change the face for good.
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        identity = Identity.prepare(net.to(device), person)
-    net.to("cpu")
-    if device.type == "cuda":
-        torch.cuda.empty_cache()  # the identity network's memory is wanted by the other stages
-    if cache is not None:
-        identity.save(cache)
-    return identity
 
 
 def brow_of(head_points: int) -> tuple[int, ...]:

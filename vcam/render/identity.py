@@ -64,6 +64,23 @@ class Identity:
             raise WeightsError(f"{path} lacks {error}; delete it, it will be made anew") from error
 
 
+def prepared(
+    net: GagavatarNet, person: Tracked, cache: Path | None, device: torch.device
+) -> Identity:
+    """The identity from `cache`, or made by `net` on `device` and kept there."""
+    if cache is not None and cache.is_file():
+        return Identity.load(cache, device)
+    # Once in a profile's life: TF32 would save milliseconds and change the face for good.
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        identity = Identity.prepare(net.to(device), person)
+    net.to("cpu")
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # the identity network's memory is wanted by the other stages
+    if cache is not None:
+        identity.save(cache)
+    return identity
+
+
 def cache_path(folder: Path, person: Tracked, weights: Path) -> Path:
     """Where a profile keeps its prepared identity: another photo or checkpoint, another name."""
     digest = hashlib.sha256(f"{_VERSION} {weights.name} {weights.stat().st_size}".encode())

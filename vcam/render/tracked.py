@@ -35,7 +35,7 @@ class Tracked:
     shape: Tensor  # [300] FLAME
 
     def __post_init__(self) -> None:
-        side = self.image.shape[-1]
+        side = self.image.shape[-1] if self.image.ndim else 0
         if self.image.shape != (3, side, side) or side < 64:
             raise WeightsError(f"the portrait is {tuple(self.image.shape)}, not [3, size, size]")
         if self.transform.shape != (3, 4):
@@ -63,6 +63,8 @@ def read_tracked(path: Path) -> dict[str, Tracked]:
         if not all(isinstance(part, Tensor) for part in parts):
             raise WeightsError(f"{path}: {name} lacks image, transform_matrix or shapecode")
         image, transform, shape = (part.float() for part in parts if isinstance(part, Tensor))
+        if transform.numel() != 12:
+            raise WeightsError(f"{path}: the camera of {name} is {tuple(transform.shape)}")
         people[name] = Tracked(image, transform.reshape(3, 4), shape.reshape(-1))
     return people
 
