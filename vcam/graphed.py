@@ -41,6 +41,10 @@ class Lane:
     def __init__(self) -> None:
         self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch leaves it bare
         self.pool = torch.cuda.graph_pool_handle()
+        # torch refuses to record into a pool whose last graph is gone: one stays for good.
+        self._kept = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._kept, pool=self.pool, stream=self.stream):
+            self._held = torch.zeros(1, device="cuda")
 
 
 @cache

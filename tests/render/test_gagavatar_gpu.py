@@ -111,6 +111,14 @@ def test_a_graph_draws_the_same_bytes(make, half):
     assert torch.equal(graphed, plain)
 
 
+def test_another_renderer_opens_when_the_first_is_gone(make):
+    """Their graphs share memory, which must outlive the first."""
+    first, _ = run_of(make(speed="graphed"), 2)
+    gc.collect()
+    again, _ = run_of(make(speed="graphed"), 2)
+    assert torch.equal(again, first)
+
+
 def test_half_precision_stays_near_float32(make):
     exact, marks = run_of(make(speed="plain", half=False))
     half, same_marks = run_of(make(speed="graphed"))
