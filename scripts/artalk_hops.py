@@ -30,10 +30,10 @@ def stage(net: ArtalkNet, device: torch.device, options: argparse.Namespace) -> 
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     rows: dict[str, object] = {}
-    for name, settings in (
-        ("", TalkSettings()),
-        (", cached", TalkSettings(cache_convolutions=True)),
-    ):
+    ways = {"": TalkSettings()}
+    if not options.stage_only:
+        ways[", cached"] = TalkSettings(cache_convolutions=True)
+    for name, settings in ways.items():
         model = ArtalkMotion(net, settings=settings, device=device)
         spent, got = _run(model, options.hops)
         rows[f"stage{name}: hop of 40 ms, ms p50/p95/p99/max"] = percentiles(

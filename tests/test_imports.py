@@ -29,7 +29,7 @@ LEVELS = [
     {"networks", "eager"},
     {"backends"},
     {"profile"},
-    {"profile_store", "judge", "finish"},
+    {"profile_store", "judge", "finish", "voice"},
     {"enroll"},
     {"flame_points"},
     {"fit"},

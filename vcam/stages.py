@@ -36,6 +36,16 @@ class MotionModel(Protocol):
         ...
 
 
+@runtime_checkable
+class Learning(Protocol):
+    """A motion model that learns how loud the speaker is, which the next run should know."""
+
+    @property
+    def voice_level(self) -> float:
+        """Standard deviation of speech, 0..1; 0 while it is not known."""
+        ...
+
+
 class Renderer(Protocol):
     """Motion -> Frame."""
 

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 
 import cv2
 
-from vcam import gpu
+from vcam import gpu, voice
 from vcam.engine import Engine, Finished, memory_mib
 from vcam.errors import VcamError
 from vcam.link.memory import SharedMemory
@@ -71,10 +71,11 @@ def serve(pipe: Connection, memory: SharedMemory, fps: int) -> None:
     for name in EMBEDDED:
         importlib.import_module(name)  # a spare process has this behind it when it is needed
     try:
-        profile: Profile = pipe.recv()
+        profile: Profile = voice.remembered(pipe.recv())
         engine = Engine.open(profile, fps, memory.size, say=lambda note: pipe.send(Note(note)))
         pipe.send(Ready(engine.backends))
-        _run(engine, pipe, memory)
+        with voice.kept(profile, engine.pipeline.motion):
+            _run(engine, pipe, memory)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the rim has gone
     except VcamError as error:

@@ -73,7 +73,7 @@ class ArtalkMotion:
 
     @property
     def voice_level(self) -> float:
-        """The speaker's level as learnt so far, 0 when unknown; worth keeping in the profile."""
+        """The speaker's level as learnt so far, 0 when unknown; `vcam.voice` keeps it."""
         return self._mode.level if isinstance(self._mode, Talk) else 0.0
 
     def step(self, sound: AudioChunk) -> list[Motion]:

@@ -19,7 +19,7 @@ from vcam.media import (
     Motion,
     frame_ticks,
 )
-from vcam.stages import MotionModel
+from vcam.stages import Learning, MotionModel
 
 
 @dataclass
@@ -45,6 +45,11 @@ class ResampledMotion:
     def speaking(self) -> bool:
         """What the model says."""
         return self._model.speaking
+
+    @property
+    def voice_level(self) -> float:
+        """What the model has learnt, 0 if it learns nothing."""
+        return self._model.voice_level if isinstance(self._model, Learning) else 0.0
 
     def step(self, sound: AudioChunk) -> list[Motion]:
         """Hear `sound`; give the poses it completes, oldest first, at multiples of a frame."""
