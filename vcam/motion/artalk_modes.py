@@ -55,6 +55,7 @@ class _BroadcastState:
     pending: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     past: Tensor = field(default_factory=lambda: torch.zeros(1, WINDOW, CHANNELS))
     smooth: SmoothStream = field(default_factory=SmoothStream)
+    broken: int = 0  # chunks that came out with numbers that are not finite
 
 
 class Broadcast:
@@ -80,6 +81,11 @@ class Broadcast:
         self._state.pending = pending.copy()
         return frames
 
+    @property
+    def broken(self) -> int:
+        """Chunks since `reset` that could not be used because they were not finite."""
+        return self._state.broken
+
     def finish(self) -> list[Decoded]:
         """The padded last chunk, cut to the sound's length, and the smoother's last frames."""
         rest, frames = self._state.pending, []
@@ -95,11 +101,15 @@ class Broadcast:
 
     @torch.inference_mode()
     def _decode(self, samples: FloatArray) -> FloatArray:
+        state = self._state
         audio = torch.from_numpy(np.ascontiguousarray(samples))[None].to(self._device)
-        past = self._state.past.to(self._device)
-        self._state.past = self._net.decode(audio, past, self._style)
-        motion: FloatArray = self._state.past[0].cpu().numpy()
-        return motion
+        decoded = self._net.decode(audio, state.past.to(self._device), self._style)
+        motion: FloatArray = decoded[0].cpu().numpy()
+        if np.isfinite(motion).all():
+            state.past = decoded
+            return motion
+        state.broken += 1
+        return np.repeat(state.past[0, -1:].cpu().numpy(), WINDOW, axis=0)
 
 
 @dataclass
