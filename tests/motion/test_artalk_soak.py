@@ -40,6 +40,25 @@ def test_ten_minutes_neither_grow_nor_drift():
     assert max(memory[2:]) - memory[1] < 8
 
 
+@pytest.mark.soak
+def test_three_hours_end_as_they_began():
+    """All of the stage but the network, which always says the same: 270,000 hops."""
+    model, said = ArtalkMotion(tiny_net(), device=torch.device("cpu")), np.zeros((1, 100, 106))
+    model._mode._decode = lambda window, past, floor: said.astype(np.float32)
+    process, memory, count = psutil.Process(os.getpid()), [], 0
+    second = np.random.default_rng(0).normal(0, 0.1, 48_000).astype(np.float32)
+    for tick in range(0, 180 * MINUTE, len(second)):
+        said[:] = 0.1 * np.sin(tick / 1e5)
+        for motion in model.step(AudioChunk(tick, second)):
+            assert motion.at == count * FRAME
+            assert np.abs(motion.face.expression).max() < 0.2
+            count += 1
+        if tick % (30 * MINUTE) == 0:
+            memory.append(process.memory_info().rss / 2**20)
+    assert count == 180 * MINUTE // FRAME - 3
+    assert max(memory[1:]) - memory[1] < 8
+
+
 def test_a_stream_three_hours_in_is_as_exact_as_at_the_start():
     """Ticks are whole numbers: nothing is rounded, however large they grow."""
     model, sound = (
