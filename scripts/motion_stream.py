@@ -38,7 +38,12 @@ def hop_cost(
         if talk.step(block):  # a frame of sound that completes a hop
             spent.append(1000 * (time.perf_counter() - started))
     p50, p95, p99 = np.percentile(spent[WARM:], [50, 95, 99])
-    return {"p50 ms": p50, "p95 ms": p95, "p99 ms": p99, "p99 over the hop": p99 / (40 * hop)}
+    return {
+        "p50 ms": float(p50),
+        "p95 ms": float(p95),
+        "p99 ms": float(p99),
+        "p99 over the hop": float(p99) / (40 * hop),
+    }
 
 
 @dataclass
