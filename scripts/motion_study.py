@@ -26,6 +26,7 @@ from vcam.nets.artalk import EXPRESSION, JAW, MOTION, SAMPLES, ArtalkNet, Speech
 from vcam.nets.artalk_proxy import SyntheticFace, load_proxy
 
 HOP = SAMPLES // 100
+LEAD = 200  # frames of a clip that are not measured: 8 s
 HOPS = ((1, 1), (1, 2), (1, 3), (1, 4), (2, 1), (2, 2), (4, 2), (8, 2), (25, 0))
 TALK = TalkSettings()
 Decode = Callable[..., Tensor]
@@ -179,19 +180,6 @@ def poised(motion: FloatArray, quiet: FloatArray, basis: FaceBasis | None) -> Fl
             face = poise.step(frame * frame_ticks(FPS), numbers, float(silence)).face
             shown[index, frame, EXPRESSION], shown[index, frame, JAW] = face.expression, face.jaw
     return shown
-
-
-def room_noise(seconds: float, voices: int, level: float) -> FloatArray:
-    """A room: noise that falls by 3 dB an octave, with a mains hum 12 dB below it, at `level` dBFS
-    (root mean square); [voices, samples] at 16 kHz, in whole frames."""
-    draw, count = np.random.default_rng(3), round(seconds * 16_000) // HOP * HOP
-    spectrum = np.fft.rfft(draw.normal(0, 1, (voices, count)))
-    spectrum /= np.sqrt(np.maximum(np.arange(spectrum.shape[1]), 30 * seconds))
-    noise = np.fft.irfft(spectrum, count)
-    noise /= noise.std(1, keepdims=True)
-    hum = np.sin(2 * np.pi * 50 / 16_000 * np.arange(count)) * 2**0.5
-    room = noise + 10 ** (-12 / 20) * hum
-    return (room / room.std(1, keepdims=True) * 10 ** (level / 20)).astype(np.float32)
 
 
 def modes() -> dict[str, TalkSettings]:

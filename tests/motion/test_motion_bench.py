@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
 from motion_faces import FlameReader, PlainReader, SyntheticReader  # noqa: E402 - after the path
 from motion_film import film  # noqa: E402
+from motion_silence import recorded_noise, room_noise  # noqa: E402
 from motion_stream import stream  # noqa: E402
-from motion_study import TALK, listened, poised, room_noise  # noqa: E402
+from motion_study import TALK, listened, poised  # noqa: E402
 from motion_tables import plain, print_table  # noqa: E402
 from motion_verdict import Results  # noqa: E402
 
@@ -138,6 +140,16 @@ def test_a_room_is_as_loud_as_it_says_and_deeper_than_hiss():
         assert 20 * np.log10(room.std()) == pytest.approx(level, abs=0.1)
     power = np.abs(np.fft.rfft(room[0])) ** 2
     assert power[400:4000].sum() > power[4000:31_000].sum()  # of white noise an eighth
+
+
+def test_a_recorded_room_is_brought_to_its_level(tmp_path):
+    said = (1000 * np.random.default_rng(0).normal(0, 1, 16_000)).astype("<i2")
+    with wave.open(str(tmp_path / "room.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(said.tobytes())
+    room = recorded_noise(tmp_path / "room.wav", 3, 2, -50)
+    assert room.shape == (2, 48_000)
+    assert 20 * np.log10(room.std()) == pytest.approx(-50, abs=0.1)
 
 
 def test_poised_motion_rests_in_silence_and_is_left_alone_in_speech():
