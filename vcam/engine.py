@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
 
+from vcam import compiled, gpu
 from vcam.backends import Asked, open_stages
+from vcam.build import is_built, note_built, parts
+from vcam.errors import GaveUp
 from vcam.gpu_watch import stopwatch
 from vcam.host_copy import HostCopy
+from vcam.ladder import FULL, HALF_MOUTH, Ladder, rungs
 from vcam.media import AudioChunk, Frame, frame_ticks
+from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
 from vcam.profile import Profile
-from vcam.stages import Remarking
-from vcam.stats import Stopwatch
+from vcam.stages import Holding, Paced, Remarking
+from vcam.stats import Change, Stopwatch
 
 MOST_BEHIND = 2  # frames: an engine that is later than this draws the newest instead of the oldest
+EMBEDDED = frozenset({"visemes", "head3d", "puppet", "passthrough"})  # backends of the CPU
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +35,34 @@ class Finished:
 
     frame: Frame
     took: Mapping[str, float]
+    lasts: int  # ticks until the next one is due
+    behind: int  # ticks of sound past its own that it had to wait for
 
 
 class Engine:
-    """Everything between the sound and the finished frame, for one face."""
+    """Everything between the sound and the finished frame, for one face.
 
-    def __init__(self, pipeline: Pipeline, fps: int, backends: tuple[str, ...] = ()) -> None:
-        """`backends` names what the pipeline is made of, for people."""
+    An engine with something to leave out has a ladder: see `vcam.ladder`.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        fps: int,
+        backends: tuple[str, ...] = (),
+        ladder: Ladder | None = None,
+        now: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`backends` names what the pipeline is made of, for people; `now` gives seconds."""
         self.pipeline, self.backends = pipeline, backends
-        self._frame, self._copy = frame_ticks(fps), HostCopy()
+        self.ladder = ladder or Ladder((FULL,), fps)
+        self.changes: list[Change] = []  # steps on the ladder that nobody has taken note of yet
+        self.stages_mib: dict[str, float] = {}  # memory on the GPU that each stage took
+        self.compiled = True  # False when that was not waited for
+        self.whole = True  # False once the GPU's memory did not suffice for everything
+        self.mode = ""  # of the motion model; empty when it has only one
+        self._now, self._frame = now, frame_ticks(fps)
+        self._copy = HostCopy()
 
     @classmethod
     def open(
@@ -46,15 +72,66 @@ class Engine:
         size: int,
         say: Callable[[str], None] = lambda note: None,
         watch: Stopwatch | None = None,
+        patient: bool = True,
     ) -> Engine:
-        """Open the profile's backends and run once through all of them; `say` hears progress."""
+        """Open the profile's backends and run once through all of them; `say` hears progress.
+
+        Networks are compiled; who is not `patient` does without where that would take minutes.
+        Where the GPU's memory does not suffice the mouth is left out. Raises `GaveUp` when it does
+        not suffice even then.
+        """
+        asked = Asked(profile, fps, size)
+        compiling = _prepared(asked, patient)
+        try:
+            engine = cls._opened(asked, say, watch)
+        except Exception as error:
+            if not gpu.out_of_memory(error):
+                raise
+        else:
+            engine.compiled = compiling
+            if compiling:
+                note_built(asked)
+            return engine
+        gpu.release()
+        say("the GPU's memory is full: trying without the painted mouth")
+        return cls._without_mouth(asked, say, watch)
+
+    @classmethod
+    def _without_mouth(
+        cls, asked: Asked, say: Callable[[str], None], watch: Stopwatch | None
+    ) -> Engine:
+        bare = replace(asked, profile=replace(asked.profile, mouth="passthrough"))
+        try:
+            engine = cls._opened(bare, say, watch)
+        except Exception as error:
+            if not gpu.out_of_memory(error):
+                raise
+            raise GaveUp("the GPU's memory is full") from error
+        engine.ladder = ladder_of(engine.pipeline, asked.fps, neural=True, paints=True)
+        engine._settle(engine.ladder.ran_out(0, "mouth"))
+        return engine
+
+    @classmethod
+    def _opened(cls, asked: Asked, say: Callable[[str], None], watch: Stopwatch | None) -> Engine:
         say("loading")
-        stages = open_stages(Asked(profile, fps, size), lambda name: say(f"{name} is ready"))
+        taken: dict[str, float] = {}
+
+        def opened(name: str) -> None:
+            taken[name] = gpu.taken_mib() - sum(taken.values())
+            say(f"{name} is ready")
+
+        stages = open_stages(asked, opened)
         watch = watch or stopwatch()
         pipeline = Pipeline(stages.motion, stages.renderer, stages.mouth, watch)
-        engine = cls(pipeline, fps, stages.names)
+        neural = not EMBEDDED.issuperset(stages.names)
+        ladder = ladder_of(pipeline, asked.fps, neural, not isinstance(stages.mouth, Passthrough))
+        engine = cls(pipeline, asked.fps, stages.names, ladder)
+        engine.mode = asked.profile.mode if "artalk" in stages.names else ""
         say("warming up")
         engine.warm_up()
+        for stage, name in zip(("motion", "render", "mouth"), stages.names, strict=True):
+            if whole := taken[name] + engine.stages_mib.pop(stage, 0.0):
+                engine.stages_mib[name] = whole
         return engine
 
     @property
@@ -71,14 +148,30 @@ class Engine:
         return "; ".join(remark for remark in told if remark)
 
     def step(self, sound: AudioChunk, shown: int = -1) -> Iterator[Finished]:
-        """Hear `sound`; yield the frames it completes. `shown` is the tick on show already."""
+        """Hear `sound`; yield the frames it completes. `shown` is the tick on show already.
+
+        What that cost moves the engine on its ladder; raises `GaveUp` when it falls off.
+        """
         overdue = sound.end - self.delay - MOST_BEHIND * self._frame
-        return self.step_all(sound, max(shown + 1, overdue))
+        began, made, failed = self._now(), 0, ""
+        try:
+            for finished in self.step_all(sound, max(shown + 1, overdue)):
+                made += 1
+                yield finished
+        except Exception as error:
+            if not (gpu.out_of_memory(error) and self.ladder.falls):
+                raise
+            failed = self.pipeline.doing
+        if failed:  # not above: there the error still holds on to what the stage had taken
+            self._settle(self.ladder.ran_out(sound.end, failed))
+        elif change := self.ladder.worked(sound.end, made, self._now() - began):
+            self._settle(change)
 
     def step_all(self, sound: AudioChunk, not_before: int = 0) -> Iterator[Finished]:
         """As `step`, but every frame from `not_before` on: for work without a clock."""
         for frame in self.pipeline.step(sound, not_before):
-            yield Finished(self._on_host(frame), self.pipeline.watch.lap())
+            on_host = self._on_host(frame)
+            yield Finished(on_host, self.pipeline.watch.lap(), self._frame, self.delay)
 
     def _on_host(self, frame: Frame) -> Frame:
         if isinstance(frame.pixels, np.ndarray):
@@ -87,14 +180,63 @@ class Engine:
             return replace(frame, pixels=self._copy(frame.pixels))
 
     def warm_up(self) -> None:
-        """The first speech frame must be as fast as the hundredth."""
+        """The first speech frame must be as fast as the hundredth, and ask for no more memory."""
         noise = np.random.default_rng(0).normal(0, 0.05, 2 * self.delay + 4 * self._frame)
-        for _ in self.pipeline.step(AudioChunk(0, noise.astype(np.float32))):
-            pass
-        self.pipeline.reset()
-        self.pipeline.watch.lap()
+        path, taken = self.pipeline, Stopwatch(lambda: gpu.taken_mib() / 1000)  # its "ms" are MiB
+        watch, path.watch = path.watch, taken
+        path.rung = HALF_MOUTH  # paints and holds in turn
+        for finished in self.step_all(AudioChunk(0, noise.astype(np.float32))):
+            for stage, mib in finished.took.items():
+                self.stages_mib[stage] = self.stages_mib.get(stage, 0.0) + mib
+        self.stages_mib.pop("copy", None)
+        path.rung, path.watch = FULL, watch
+        path.reset()
+        gpu.take_cushion()
         gc.collect()
         gc.freeze()  # what is loaded stays; do not look through it again while live
+
+    def _settle(self, change: Change) -> None:
+        """Do as the rung says that the ladder stands on now."""
+        self.changes.append(change)
+        rung, path = self.ladder.rung, self.pipeline
+        if rung.given_up:
+            raise GaveUp(change.reason)
+        path.rung = rung
+        if not self.ladder.paints:
+            self.whole = False
+            self._let_the_mouth_go()
+        if isinstance(path.motion, Paced) and frame_ticks(self.ladder.fps) != self._frame:
+            self._frame = frame_ticks(self.ladder.fps)
+            path.motion.pace(self.ladder.fps)
+
+    def _let_the_mouth_go(self) -> None:
+        """Give its memory to the other stages."""
+        if isinstance(self.pipeline.mouth, Passthrough):
+            return
+        self.pipeline.mouth = Passthrough()
+        gc.unfreeze()
+        gc.collect()  # compiled networks refer to themselves
+        gpu.release()
+        gc.freeze()
+
+
+def _prepared(asked: Asked, patient: bool) -> bool:
+    """Set this process up for compiled networks, or for plain ones; True: compiled."""
+    if not parts(asked):
+        return True
+    compiled.use()
+    if patient or is_built(asked):
+        return True
+    compiled.eagerly()
+    return False
+
+
+def ladder_of(pipeline: Pipeline, fps: int, neural: bool, paints: bool) -> Ladder:
+    """The ladder of a path; a path that is embedded already has nowhere to go."""
+    if not neural:
+        return Ladder((FULL,), fps)
+    holds, paces = isinstance(pipeline.mouth, Holding), isinstance(pipeline.motion, Paced)
+    return Ladder(rungs(fps, paints, holds, paces), fps)
 
 
 def memory_mib() -> float:

@@ -6,6 +6,7 @@ VcamError            anything the user can act on: one line and exit code 1
 ├── DeviceError      a microphone, camera or sound server that is not there or refuses
 ├── WeightsError     a checkpoint that is missing, damaged, unsafe or of another model
 └── EngineError      the engine process cannot be started or has died
+    └── GaveUp       it cannot go on as things are, and may later
 """
 
 
@@ -31,3 +32,7 @@ class WeightsError(VcamError):
 
 class EngineError(VcamError):
     """The engine process cannot be started or has died."""
+
+
+class GaveUp(EngineError):
+    """An engine that cannot keep up, or has no memory, as things are; it may later."""

@@ -11,11 +11,14 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from vcam.media import Image
-from vcam.stats import Quantiles, Snapshot
+from vcam.media import TICKS_PER_SECOND, Image
+from vcam.stats import Change, EngineStatus, GpuStatus, Quantiles, Snapshot
 
 PREVIEW = 34  # columns; two picture rows share a line of text
 QUIETEST, LOUDEST = -60.0, 0.0  # dB shown by the level meter
+HOT, BUSY = 85.0, 0.9  # degrees and share of time from which on the GPU is shown in yellow
+TIMELINE = 4  # newest steps shown
+GIB = 1024  # MiB
 STATE = {"live": "green", "starting": "yellow", "restarting": "red", "failed": "red"}
 
 
@@ -35,6 +38,7 @@ def line(now: Snapshot) -> str:
         f"{latency.p99:.0f} ms, on time {now.on_time:.2%}, late {now.late}, dropped {now.dropped}, "
         f"level {now.level_db:.0f} dB{', speaking' if now.engine.speaking else ''}, "
         f"overflows {now.overflows}, camera {now.camera}"
+        + f", {_played(now.engine)}"
         + "".join(f", {word}" for word in (now.engine.note, *now.trouble) if word)
     )
 
@@ -73,7 +77,7 @@ def _picture(now: Snapshot) -> Table:
     table.add_row("", Text(lost, "yellow" if now.late or now.dropped else "dim"))
     table.add_row("latency", f"{_quantiles(now.latency_ms)} ms")
     table.add_row(
-        "", Text(f"p50 / p95 / p99, microphone to frame; aim {now.delay_ms:.0f} ms", "dim")
+        "", Text(f"p50 / p95 / p99, microphone to frame; shown after {now.delay_ms:.0f} ms", "dim")
     )
     return table
 
@@ -106,15 +110,59 @@ def _stages(now: Snapshot) -> Table:
         table.add_row(name, f"{_quantiles(taken)} ms")
     engine = now.engine
     table.add_row("backends", " → ".join(engine.backends) or "…")
+    _show(table, engine)
     table.add_row("memory", f"{now.memory_mib:.0f} MiB rim, {engine.memory_mib:.0f} MiB engine")
     if engine.gpu:
-        table.add_row("GPU", engine.gpu)
+        _gpu(table, engine.gpu)
     if engine.note or engine.restarts:
-        note = engine.note or f"restarted {engine.restarts} times"
+        note = engine.note or f"restarts: {engine.restarts}"
         table.add_row("engine", Text(note, "red" if engine.state == "restarting" else "yellow"))
     for trouble in now.trouble:
         table.add_row("trouble", Text(trouble, "red"))
     return table
+
+
+def _show(table: Table, engine: EngineStatus) -> None:
+    """What is on show, why it is not everything, and what was before."""
+    if not engine.rung:
+        return
+    rung = Text(engine.rung, "yellow" if engine.reason else "green")
+    if engine.load:
+        rung.append(f"  a frame takes {engine.load:.0%} of its time", "dim")
+    if engine.mode:
+        rung.append(f"  {engine.mode} mode", "dim")
+    table.add_row("on show", rung)
+    if engine.reason:
+        table.add_row("", Text(engine.reason, "yellow"))
+    for change in engine.timeline[-TIMELINE:]:
+        table.add_row("", Text(change_line(change), "dim"))
+
+
+def change_line(change: Change) -> str:
+    """A step on the ladder in one line."""
+    seconds = change.at // TICKS_PER_SECOND
+    when = f"{seconds // 60:02}:{seconds % 60:02}"
+    return f"{when} {change.before} → {change.after}: {change.reason}"
+
+
+def _gpu(table: Table, gpu: GpuStatus) -> None:
+    memory = f"{gpu.own_mib / GIB:.1f} GiB here"
+    if gpu.total_mib:
+        memory += f", {gpu.used_mib / GIB:.1f} of {gpu.total_mib / GIB:.0f} GiB in use"
+    table.add_row("GPU memory", memory)
+    if gpu.stages_mib:
+        stages = ", ".join(f"{name} {mib:.0f}" for name, mib in gpu.stages_mib.items())
+        table.add_row("", Text(f"{stages} MiB", "dim"))
+    if gpu.total_mib:
+        worry = gpu.slowed or gpu.celsius >= HOT or gpu.load >= BUSY
+        slowed = f", slowed down by {gpu.slowed}" if gpu.slowed else ""
+        state = f"{gpu.load:.0%} busy, {gpu.celsius:.0f} °C{slowed}"
+        table.add_row("GPU", Text(state, "yellow" if worry else ""))
+
+
+def _played(engine: EngineStatus) -> str:
+    """What is on show, for a line."""
+    return f"on show {engine.rung or 'nothing'}" + (engine.reason and f" ({engine.reason})")
 
 
 def _rows() -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from vcam import weights
-from vcam.errors import WeightsError
+from vcam.errors import DeviceError, WeightsError
 
 if TYPE_CHECKING:
     from vcam.pull import Outcome, Progress
@@ -28,6 +29,8 @@ UNLOCKED = (
     "this system can lock nothing away from the converter (no Landlock, no seccomp): it ran as "
     "you, in a process of its own, and refused anything but plain numbers"
 )
+
+FPS = 30  # kernels do not depend on it
 
 out = Console()
 
@@ -47,6 +50,9 @@ def add_parser(commands: Commands) -> None:
     command = _command(below, add, "add", "check and take a file you have")
     command.add_argument("name", metavar="NAME")
     command.add_argument("file", type=Path, metavar="FILE")
+    command = _command(below, build, "build", "compile the networks for this GPU, once")
+    command.add_argument("--profile", metavar="NAME", help="with the settings of this one")
+    command.add_argument("--size", type=int, default=512, help="of the picture, as in vcam run")
 
 
 def show(options: argparse.Namespace) -> None:
@@ -119,6 +125,25 @@ def add(options: argparse.Namespace) -> None:
     if not outcome.known:
         _say(f"{options.file} is not the edition this vcam knows, but everything needed is in it")
     _tell(outcome)
+
+
+def build(options: argparse.Namespace) -> None:
+    """vcam models build: compile for this GPU what has not been; needs no downloads."""
+    from vcam import compiled
+    from vcam.backends import Asked
+    from vcam.build import build as compile_all
+    from vcam.build import parts
+    from vcam.profile import load, made_up
+
+    chosen = load(options.profile) if options.profile else made_up("synthetic")
+    asked = Asked(chosen, FPS, options.size)
+    if not parts(asked):
+        raise DeviceError("nothing to compile: that takes torch, an NVIDIA GPU and, for a profile, "
+                          "its models; `vcam doctor` tells more")  # fmt: skip
+    began = time.monotonic()
+    for doing in compile_all(asked):
+        _say(f"{time.monotonic() - began:6.1f} s  {doing}")
+    _say(f"{time.monotonic() - began:6.1f} s  all is compiled in {compiled.folder()}")
 
 
 def _demand_well(found: list[weights.Finding], named: bool) -> None:

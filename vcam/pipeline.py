@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from vcam.audio.ring import RingBuffer
+from vcam.ladder import FULL
 from vcam.media import AudioChunk, Frame
-from vcam.stages import MotionModel, MouthPainter, Renderer
+from vcam.stages import Holding, MotionModel, MouthPainter, Renderer
 from vcam.stats import Stopwatch
 
 
@@ -23,6 +25,8 @@ class Pipeline:
     ) -> None:
         self.motion, self.renderer, self.mouth = motion, renderer, mouth
         self.watch = watch or Stopwatch()
+        self.rung = FULL  # what to leave out; whoever steps may change it between two steps
+        self.doing = ""  # the stage at work, or the last that was: motion, render, mouth
         self.reset()
 
     @property
@@ -33,11 +37,11 @@ class Pipeline:
     def step(self, sound: AudioChunk, not_before: int = 0) -> Iterator[Frame]:
         """Push the newest sound through; yield the frames it completes, oldest first."""
         self._hear(sound)
-        with self.watch("motion"):
+        with self._doing("motion"):
             motions = self.motion.step(sound)
         for motion in motions:
             if motion.at >= not_before:  # late already: spend nothing on it
-                with self.watch("render"):
+                with self._doing("render"):
                     self._unpainted.append(self.renderer.step(motion))
             yield from self._paint()
         yield from self._paint()
@@ -47,6 +51,7 @@ class Pipeline:
         self._heard = RingBuffer()
         self._next: int | None = None  # tick at which the next sound must start
         self._unpainted: deque[Frame] = deque()
+        self._turn = 0  # frames given to the mouth since it began to paint
         for stage in (self.motion, self.renderer, self.mouth):
             stage.reset()
 
@@ -59,8 +64,28 @@ class Pipeline:
     def _paint(self) -> Iterator[Frame]:
         context = self.mouth.context
         while self._unpainted and self._unpainted[0].at + context <= self._heard.end:
-            frame = self._unpainted.popleft()
+            frame = self._unpainted[0]
             nearby = self._heard.read(frame.at - context, frame.at + context)
-            with self.watch("mouth"):
-                painted = self.mouth.step(frame, nearby)
+            painted = self._painted(frame, nearby) if self.rung.paint else self._bare(frame)
+            self._unpainted.popleft()  # not before: it is shown bare if the mouth ran out of memory
             yield painted
+
+    def _painted(self, frame: Frame, nearby: AudioChunk) -> Frame:
+        held = self._turn % self.rung.paint
+        self._turn += 1
+        with self._doing("mouth"):
+            if held and isinstance(self.mouth, Holding):
+                return self.mouth.hold(frame, nearby)
+            return self.mouth.step(frame, nearby)
+
+    def _bare(self, frame: Frame) -> Frame:
+        if self._turn:
+            self._turn = 0
+            self.mouth.reset()  # it fades in when it is wanted again
+        return frame
+
+    @contextmanager
+    def _doing(self, stage: str) -> Iterator[None]:
+        self.doing = stage
+        with self.watch(stage):
+            yield

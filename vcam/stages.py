@@ -84,6 +84,27 @@ class Batching(Protocol):
 
 
 @runtime_checkable
+class Holding(Protocol):
+    """A mouth painter that can show again, cheaply, what it painted last."""
+
+    def hold(self, frame: Frame, sound: AudioChunk) -> Frame:
+        """Put the mouth of the last `step` into `frame`, where its face is now.
+
+        The arguments are those of `step`. Where nothing was painted before, the frame itself.
+        """
+        ...
+
+
+@runtime_checkable
+class Paced(Protocol):
+    """A motion model that can speak at another rate."""
+
+    def pace(self, fps: int) -> None:
+        """From the next motion on, give `fps` a second, at multiples of a frame."""
+        ...
+
+
+@runtime_checkable
 class Remarking(Protocol):
     """A stage that has something to tell people, such as what it could not do."""
 

@@ -68,6 +68,29 @@ class Stopwatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A step on the engine's ladder: what is on show, or how, from tick `at` on."""
+
+    at: int
+    before: str
+    after: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GpuStatus:
+    """The GPU of an engine, as torch and NVML tell."""
+
+    own_mib: float = 0.0  # taken by this engine
+    stages_mib: Mapping[str, float] = field(default_factory=dict)  # taken while each was opened
+    used_mib: float = 0.0  # by all processes; 0 when unknown
+    total_mib: float = 0.0
+    load: float = 0.0  # share of the last moments in which it worked, 0..1, by all processes
+    celsius: float = 0.0
+    slowed: str = ""  # why its clocks are held down: "heat", "power", ...
+
+
+@dataclass(frozen=True, slots=True)
 class EngineStatus:
     """What the engine last said of itself."""
 
@@ -77,7 +100,12 @@ class EngineStatus:
     restarts: int = 0
     memory_mib: float = 0.0
     speaking: bool = False
-    gpu: str = ""  # name, memory and load, when a GPU engine runs
+    gpu: GpuStatus | None = None  # when an engine on a GPU runs
+    mode: str = ""  # of the motion model: talk, broadcast; empty when it has only one
+    rung: str = ""  # what is on show: full, mouth off, ..., embedded avatar
+    load: float = 0.0  # cost of a frame in shares of its duration
+    reason: str = ""  # why it is not everything; empty when it is
+    timeline: tuple[Change, ...] = ()  # the newest steps, oldest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +156,17 @@ class Snapshot:
         values = {name: data[name] for name in known}
         values["latency_ms"] = Quantiles(**data["latency_ms"])
         values["stages_ms"] = {name: Quantiles(**q) for name, q in data["stages_ms"].items()}
-        backends = tuple(data["engine"]["backends"])
-        values["engine"] = EngineStatus(**{**data["engine"], "backends": backends})
+        values["engine"] = _engine_of_json(data["engine"])
         return cls(**{**values, "trouble": tuple(data["trouble"])})
+
+
+def _engine_of_json(data: Mapping[str, Any]) -> EngineStatus:
+    known = {field.name for field in fields(EngineStatus)} & set(data)
+    values = {name: data[name] for name in known}
+    values["backends"] = tuple(data["backends"])
+    values["gpu"] = GpuStatus(**data["gpu"]) if data.get("gpu") else None
+    values["timeline"] = tuple(Change(**change) for change in data.get("timeline", ()))
+    return EngineStatus(**values)
 
 
 class Stats:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
 from vcam.audio.ring import RingBuffer
 from vcam.engine import Engine, Finished
 from vcam.media import AudioChunk
-from vcam.stats import EngineStatus
+from vcam.stats import Change, EngineStatus
 
 SHORTEST = 0.002  # seconds; there is nobody to wake the caller
 
@@ -19,6 +20,7 @@ class LocalLink:
         self._engine = engine
         self._ring = RingBuffer()
         self._position = 0
+        self._timeline: deque[Change] = deque(maxlen=32)
 
     def send(self, sound: AudioChunk) -> None:
         """Keep the sound for the next `receive`."""
@@ -35,7 +37,17 @@ class LocalLink:
 
     def status(self) -> EngineStatus:
         """Always live."""
-        return EngineStatus("live", self._engine.backends)
+        engine = self._engine
+        self._timeline.extend(engine.changes)
+        engine.changes.clear()
+        return EngineStatus(
+            "live",
+            engine.backends,
+            mode=engine.mode,
+            rung=engine.ladder.rung.name,
+            load=engine.ladder.load,
+            timeline=tuple(self._timeline),
+        )
 
     def mend(self) -> None:
         """Nothing can die here alone."""

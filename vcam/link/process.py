@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from multiprocessing.context import SpawnContext
 from typing import Any
 
 from vcam.engine import Finished
 from vcam.link.memory import SharedMemory
-from vcam.link.serve import HISTORY, Died, Note, Ready, Shown, Vitals, serve
+from vcam.link.serve import HISTORY, Died, Note, Order, Ready, Shown, Vitals, serve
 from vcam.media import AudioChunk, Frame
 from vcam.profile import Profile
+from vcam.stats import Change
 
 __all__ = ["HISTORY", "EngineProcess"]
+
+MOST_CHANGES = 32
 
 
 class EngineProcess:
@@ -30,7 +34,9 @@ class EngineProcess:
         self.profile: Profile | None = None
         self.ready: Ready | None = None  # once it is live
         self.note = ""
-        self.vitals = Vitals(0.0, "")
+        self.vitals = Vitals()
+        self.changes: deque[Change] = deque(maxlen=MOST_CHANGES)  # that nobody has looked at yet
+        self.rung = self.reason = ""  # where it stands on its ladder, and why
         self.speaking = False
         self.last_words: Died | None = None
         self.silent_looks = 0  # looks since its last word
@@ -46,6 +52,11 @@ class EngineProcess:
         return self._process.is_alive()
 
     @property
+    def whole(self) -> bool:
+        """Whether it has all of its stages, as far as is known."""
+        return self.vitals.whole and (self.ready is None or self.ready.whole)
+
+    @property
     def end(self) -> str:
         """Why it ended, for people."""
         if self.last_words:
@@ -54,12 +65,22 @@ class EngineProcess:
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         return f"the engine died ({how})"
 
-    def open(self, profile: Profile, history: AudioChunk) -> None:
-        """Load `profile` and go live, continuing after the sound of `history`."""
+    def open(self, profile: Profile, history: AudioChunk, patient: bool = False) -> None:
+        """Load `profile` and go live, continuing after the sound of `history`.
+
+        `patient`: compile its networks first, even if that takes minutes.
+        """
         self.profile = profile
         self.send(history)
+        self._order(Order(profile, patient))
+
+    def build(self, profile: Profile) -> None:
+        """Compile the networks of `profile`, and end."""
+        self._order(Order(profile, patient=True, build=True))
+
+    def _order(self, order: Order) -> None:
         try:
-            self._pipe.send(profile)
+            self._pipe.send(order)
         except OSError:  # it is dead already; whoever looks after it will see
             self.note = self.end
 
@@ -99,15 +120,19 @@ class EngineProcess:
     def _fetch(self, word: Shown) -> list[Finished]:
         self.speaking = word.speaking
         pixels = self._memory.take(word.number)
-        return [] if pixels is None else [Finished(Frame(word.at, pixels), word.took)]
+        frame = [] if pixels is None else [Frame(word.at, pixels)]
+        return [Finished(each, word.took, word.lasts, word.behind) for each in frame]
 
-    def _take(self, word: Note | Ready | Vitals | Died) -> None:
+    def _take(self, word: Note | Ready | Vitals | Change | Died) -> None:
         match word:
             case Note(text):
                 self.note = text
             case Ready():
                 self.ready, self.note = word, ""
             case Vitals():
-                self.vitals = word
+                self.vitals, self.rung = word, word.rung
+            case Change():
+                self.changes.append(word)
+                self.rung, self.reason = word.after, word.reason
             case Died():
                 self.last_words = word

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
-import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 import cv2
 
 from vcam import gpu, voice
+from vcam.backends import Asked
+from vcam.build import build
 from vcam.engine import Engine, Finished, memory_mib
-from vcam.errors import VcamError
+from vcam.errors import GaveUp, VcamError
 from vcam.link.memory import SharedMemory
 from vcam.media import TICKS_PER_SECOND
 from vcam.profile import Profile
+from vcam.stats import GpuStatus
 
 EMBEDDED = ("vcam.motion.visemes", "vcam.render.head3d", "vcam.mouth.passthrough")
 NAP = 0.003  # seconds between looks at the ring of sound
+LEAST_URGENT = 19  # niceness of a process that compiles beside a live one
 HISTORY = 24_000  # ticks of sound that a starting engine listens back to
 
 
@@ -35,6 +39,18 @@ class Ready:
     """Loaded and warm; frames follow."""
 
     backends: tuple[str, ...]
+    mode: str  # of its motion model; empty when it has only one
+    whole: bool  # False when the GPU's memory did not suffice for all of it
+    compiled: bool  # False when its networks run uncompiled, because that was not waited for
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a process that knows no face shall do."""
+
+    profile: Profile
+    patient: bool  # wait for compilers, however long they take
+    build: bool = False  # only compile, in nobody's way, and end
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +60,8 @@ class Shown:
     number: int
     at: int
     took: Mapping[str, float]
+    lasts: int
+    behind: int
     speaking: bool
 
 
@@ -51,17 +69,22 @@ class Shown:
 class Vitals:
     """How the process is; once a second."""
 
-    memory_mib: float
-    gpu: str
+    memory_mib: float = 0.0
+    gpu: GpuStatus | None = None
     remarks: str = ""
+    rung: str = ""
+    load: float = 0.0
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """Why the engine ends; `final` when it would end the same way again."""
+    """Why the engine ends."""
 
     reason: str
-    final: bool
+    final: bool = False  # it would end the same way again
+    later: bool = False  # nothing is broken, but the machine has no room for it now
+    built: bool = False  # it has compiled what it was told to
 
 
 def serve(pipe: Connection, memory: SharedMemory, fps: int) -> None:
@@ -71,18 +94,39 @@ def serve(pipe: Connection, memory: SharedMemory, fps: int) -> None:
     for name in EMBEDDED:
         importlib.import_module(name)  # a spare process has this behind it when it is needed
     try:
-        profile: Profile = voice.remembered(pipe.recv())
-        engine = Engine.open(profile, fps, memory.size, say=lambda note: pipe.send(Note(note)))
-        pipe.send(Ready(engine.backends))
-        with voice.kept(profile, engine.pipeline.motion):
-            _run(engine, pipe, memory)
+        order: Order = pipe.recv()
+        if order.build:
+            _build(Asked(order.profile, fps, memory.size), pipe)
+        else:
+            _live(order, fps, pipe, memory)
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the rim has gone
+    except GaveUp as error:
+        pipe.send(Died(str(error), later=True))
     except VcamError as error:
         pipe.send(Died(str(error), final=True))
-    except Exception:
-        pipe.send(Died(traceback.format_exc(), final=False))
-        raise
+    except Exception as error:
+        full = gpu.out_of_memory(error)
+        reason = "the GPU's memory is full" if full else f"{type(error).__name__}: {error}"
+        pipe.send(Died(reason.splitlines()[0], later=full))
+        raise  # the traceback is for the log
+
+
+def _build(asked: Asked, pipe: Connection) -> None:
+    os.nice(LEAST_URGENT)
+    for doing in build(asked):
+        pipe.send(Note(doing))
+    pipe.send(Died("", built=True))
+
+
+def _live(order: Order, fps: int, pipe: Connection, memory: SharedMemory) -> None:
+    say: Callable[[str], None] = lambda note: pipe.send(Note(note))  # noqa: E731 - a word shorter
+    profile = voice.remembered(order.profile)
+    engine = Engine.open(profile, fps, memory.size, say, patient=order.patient)
+    _pass_on_changes(engine, pipe)
+    pipe.send(Ready(engine.backends, engine.mode, engine.whole, engine.compiled))
+    with voice.kept(profile, engine.pipeline.motion):
+        _run(engine, pipe, memory)
 
 
 def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
@@ -96,11 +140,14 @@ def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
         if not len(sound.samples):
             continue
         position = sound.end
-        for finished in engine.step(sound, memory.shown):
-            number += 1
-            _hand_over(finished, number, engine, pipe, memory)
+        try:
+            for finished in engine.step(sound, memory.shown):
+                number += 1
+                _hand_over(finished, number, engine, pipe, memory)
+        finally:
+            _pass_on_changes(engine, pipe)
         if position >= due:
-            pipe.send(Vitals(memory_mib(), gpu.describe(), engine.remarks))
+            pipe.send(_vitals(engine))
             due = position + TICKS_PER_SECOND
 
 
@@ -110,4 +157,22 @@ def _hand_over(
     frame = finished.frame
     memory.put(number, frame.array())
     speaking = engine.pipeline.motion.speaking
-    pipe.send(Shown(number, frame.at, finished.took, speaking))
+    words = (finished.took, finished.lasts, finished.behind, speaking)
+    pipe.send(Shown(number, frame.at, *words))
+
+
+def _pass_on_changes(engine: Engine, pipe: Connection) -> None:
+    for change in engine.changes:
+        pipe.send(change)
+    engine.changes.clear()
+
+
+def _vitals(engine: Engine) -> Vitals:
+    return Vitals(
+        memory_mib(),
+        gpu.status(engine.stages_mib),
+        engine.remarks,
+        engine.ladder.rung.name,
+        engine.ladder.load,
+        engine.whole,
+    )

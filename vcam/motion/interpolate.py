@@ -51,6 +51,12 @@ class ResampledMotion:
         """What the model has learnt, 0 if it learns nothing."""
         return self._model.voice_level if isinstance(self._model, Learning) else 0.0
 
+    def pace(self, fps: int) -> None:
+        """From the next pose on, give `fps` a second; `delay` stays what it was at worst."""
+        before, self._frame = self._frame, frame_ticks(fps)
+        given = self._state.at - before  # the newest pose, if there is one
+        self._state.at = (given // self._frame + 1) * self._frame
+
     def step(self, sound: AudioChunk) -> list[Motion]:
         """Hear `sound`; give the poses it completes, oldest first, at multiples of a frame."""
         out: list[Motion] = []

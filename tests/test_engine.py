@@ -1,0 +1,271 @@
+"""The engine on its ladder: fake stages, a clock turned by hand, memory that runs out."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.fakes import HandClock, LoudnessMotion, PlainRenderer, tone
+from vcam.engine import Engine, ladder_of
+from vcam.errors import GaveUp
+from vcam.ladder import EMBEDDED, FULL, HALF_MOUTH, NO_MOUTH, SLOW
+from vcam.media import AudioChunk, BlendshapeFace, Frame, Motion, frame_ticks
+from vcam.motion.interpolate import ResampledMotion
+from vcam.mouth.passthrough import Passthrough
+from vcam.pipeline import Pipeline
+
+CONTEXT = 4800
+PAINTED, HELD = 1, 2  # what a mouth leaves in the corner of the picture
+
+
+class Costs:
+    """Turns the clock as stages would that take so many milliseconds, and fails when told."""
+
+    def __init__(self) -> None:
+        self.clock, self.slower = HandClock(), 1.0
+        self.full: set[str] = set()  # stages that find no memory
+
+    def spend(self, stage: str, ms: float) -> None:
+        if stage in self.full:
+            raise MemoryError
+        self.clock.time += self.slower * ms / 1000
+
+
+class CostlyMotion:
+    """A motionless face at 25 fps, 50 ms behind the sound."""
+
+    speaking, delay = False, 2400
+
+    def __init__(self, costs: Costs) -> None:
+        self.costs = costs
+        self.reset()
+
+    def step(self, sound: AudioChunk) -> list[Motion]:
+        motions = []
+        while self._at + self.delay <= sound.end:
+            self.costs.spend("motion", 6)
+            face = BlendshapeFace(np.zeros(52, np.float32))
+            motions.append(Motion(self._at, np.zeros(3, np.float32), face))
+            self._at += frame_ticks(25)
+        return motions
+
+    def reset(self) -> None:
+        self._at = 0
+
+
+class CostlyRenderer(PlainRenderer):
+    def __init__(self, costs: Costs) -> None:
+        super().__init__()
+        self.costs = costs
+
+    def step(self, motion):
+        self.costs.spend("render", 3)
+        return super().step(motion)
+
+
+class CostlyMouth:
+    """Paints for 8 ms, holds for 1."""
+
+    context = CONTEXT
+
+    def __init__(self, costs: Costs) -> None:
+        self.costs, self.resets = costs, 0
+
+    def step(self, frame: Frame, sound: AudioChunk) -> Frame:
+        self.costs.spend("mouth", 8)
+        return self._marked(frame, PAINTED)
+
+    def hold(self, frame: Frame, sound: AudioChunk) -> Frame:
+        self.costs.spend("mouth", 1)
+        return self._marked(frame, HELD)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+    def _marked(self, frame: Frame, mark: int) -> Frame:
+        pixels = frame.pixels.copy()
+        pixels[0, 0] = mark
+        return replace(frame, pixels=pixels)
+
+
+class Rig:
+    """An engine at 30 fps that hears silence, block by block, for as long as wanted."""
+
+    def __init__(self, mouth: bool = True) -> None:
+        self.costs = Costs()
+        self.mouth = CostlyMouth(self.costs) if mouth else Passthrough()
+        path = Pipeline(
+            ResampledMotion(CostlyMotion(self.costs), 30), CostlyRenderer(self.costs), self.mouth
+        )
+        ladder = ladder_of(path, 30, neural=True, paints=mouth)
+        self.engine = Engine(path, 30, ladder=ladder, now=self.costs.clock)
+        self.at = 0
+
+    def run(self, seconds: float) -> list:
+        """What it finishes; what it works longer than sound lasts it hears in one piece after."""
+        finished, end = [], self.at + int(seconds * 48_000)
+        while self.at < end:
+            began = self.costs.clock.time
+            heard = AudioChunk(self.at, np.zeros(self._block, np.float32))
+            self.at = heard.end
+            finished += self.engine.step(heard)
+            self._block = max(480, int(48_000 * (self.costs.clock.time - began)))
+        return finished
+
+    _block = 480
+
+    @property
+    def rung(self):
+        return self.engine.ladder.rung
+
+
+@pytest.fixture
+def rig() -> Rig:
+    return Rig()
+
+
+def marks(finished) -> list[int]:
+    return [int(each.frame.pixels[0, 0, 0]) for each in finished]
+
+
+def ticks(finished) -> list[int]:
+    return [each.frame.at for each in finished]
+
+
+def test_with_room_every_frame_is_painted(rig):
+    finished = rig.run(5)
+    assert rig.rung is FULL
+    assert set(marks(finished)) == {PAINTED}
+    assert set(np.diff(ticks(finished))) == {1600}
+    assert {(each.lasts, each.behind) for each in finished} == {(1600, rig.engine.delay)}
+
+
+def test_a_slower_machine_paints_every_second_frame_and_holds_the_others(rig):
+    rig.costs.slower = 2.0  # 32 of 33 ms; with half a mouth 25
+    rig.run(3)
+    assert rig.rung is HALF_MOUTH
+    seen = marks(rig.run(2))
+    assert seen[:40] in ([PAINTED, HELD] * 20, [HELD, PAINTED] * 20)
+
+
+def test_slower_still_and_the_mouth_is_left_to_the_renderer(rig):
+    rig.costs.slower = 3.5
+    rig.run(6)
+    assert rig.rung is NO_MOUTH
+    assert set(marks(rig.run(2))) == {0}
+    assert rig.engine.delay == CONTEXT  # it may come back at any moment, and lag no more then
+    assert [change.after for change in rig.engine.changes] == [HALF_MOUTH.name, NO_MOUTH.name]
+
+
+def test_at_25_fps_frames_lie_on_their_own_ticks_and_say_how_long_they_last(rig):
+    rig.costs.slower = 3.9
+    rig.run(10)
+    assert rig.rung is SLOW
+    finished = rig.run(3)
+    assert set(np.diff(ticks(finished))) == {frame_ticks(25)}
+    assert all(at % frame_ticks(25) == 0 for at in ticks(finished))
+    assert {each.lasts for each in finished} == {1920}
+
+
+def test_the_change_of_pace_skips_and_repeats_nothing(rig):
+    rig.costs.slower = 3.9
+    down = ticks(rig.run(12))
+    assert rig.rung is SLOW
+    rig.costs.slower = 1.0
+    up = ticks(rig.run(40))
+    assert rig.rung is FULL
+    steps = np.diff([*down, *up])
+    assert steps.min() > 0
+    assert np.diff(up).max() <= 1920
+
+
+def test_a_mouth_that_returns_begins_anew(rig):
+    rig.costs.slower = 3.5
+    rig.run(6)
+    before = rig.mouth.resets
+    rig.costs.slower = 1.0
+    assert PAINTED in marks(rig.run(20))
+    assert rig.rung is FULL
+    assert rig.mouth.resets == before  # it was reset when it was left, and only then
+
+
+def test_a_machine_that_is_far_too_slow_gives_up_with_its_reason(rig):
+    rig.costs.slower = 20.0
+    with pytest.raises(GaveUp, match="a frame takes"):
+        rig.run(60)
+    assert rig.engine.changes[-1].after == EMBEDDED.name
+    assert rig.at < 25 * 48_000
+
+
+def test_a_mouth_without_memory_is_let_go_and_no_frame_is_lost(rig):
+    before = ticks(rig.run(3))
+    gone = weakref.ref(rig.mouth)
+    rig.mouth = None
+    rig.costs.full = {"mouth"}
+    after = rig.run(3)
+    gc.collect()
+    assert gone() is None  # and with it its memory
+    assert rig.rung is NO_MOUTH
+    assert set(np.diff([*before, *ticks(after)])) == {1600}
+    assert not rig.engine.whole
+    assert rig.engine.changes[0].reason == "the GPU's memory is full: none for mouth"
+    assert rig.engine.delay < CONTEXT  # what the mouth had to wait for is not waited for
+
+
+@pytest.mark.parametrize("stage", ["motion", "render"])
+def test_a_stage_that_finds_no_memory_gets_the_mouths(rig, stage):
+    rig.run(3)
+    rig.costs.full = {stage}
+    with pytest.raises(GaveUp, match=f"none for {stage}"):
+        rig.run(1)  # still none without the mouth
+    again = Rig()
+    again.run(3)
+    again.costs.full = {stage}
+    rig_changes = again.engine.changes
+    while not rig_changes:
+        again.run(0.01)
+    again.costs.full = set()
+    finished = again.run(3)
+    assert [change.after for change in rig_changes] == [NO_MOUTH.name]
+    assert len(finished) > 80
+
+
+def test_other_errors_are_not_caught(rig):
+    def broken(motion):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    rig.engine.pipeline.renderer.step = broken
+    with pytest.raises(RuntimeError, match="illegal memory"):
+        rig.run(1)
+
+
+def test_an_embedded_engine_has_no_ladder():
+    path = Pipeline(LoudnessMotion(), PlainRenderer(), Passthrough())
+    engine = Engine(path, 30, ladder=ladder_of(path, 30, neural=False, paints=False))
+
+    def full(motion):
+        raise MemoryError
+
+    path.renderer.step = full
+    with pytest.raises(MemoryError):
+        list(engine.step(AudioChunk(0, tone(0.5))))
+
+
+def test_the_warm_up_paints_and_holds_and_leaves_no_trace(rig):
+    spent = []
+    rig.costs.spend = lambda stage, ms: spent.append((stage, ms))
+    rig.engine.warm_up()
+    assert {("mouth", 8), ("mouth", 1), ("render", 3), ("motion", 6)} == set(spent)
+    assert rig.engine.pipeline.rung is FULL
+    assert set(marks(rig.run(1))) == {PAINTED}
+
+
+def test_films_are_made_without_a_ladder(rig):
+    rig.costs.slower = 50.0
+    frames = list(rig.engine.step_all(AudioChunk(0, tone(5.0))))
+    assert rig.rung is FULL
+    assert len(frames) > 100

@@ -1,0 +1,89 @@
+"""What compiling has brought on this machine: kept in a folder of our own, and never shared.
+
+Compiling all networks takes minutes, once. torch and Triton keep the kernels in files which they
+read again without asking whose they are, so the folder must be ours and closed to others: theirs
+by default lies below /tmp under a name that anybody can guess. Beside them lies a stamp for each
+set-up that has been compiled whole; without it a live engine does not wait for the compilers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vcam.errors import ConfigError
+
+SOURCES = ("nets", "motion", "render", "mouth")  # what is compiled is written there
+FOLDERS = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
+
+
+def folder() -> Path:
+    """The folder of compiled kernels, made and checked. Raises ConfigError if it is not ours."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = Path(os.environ.get("VCAM_CACHE") or base / "vcam") / "compiled"
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise ConfigError(f"cannot use {path}: {error.strerror}; set VCAM_CACHE") from error
+    ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if not stat.S_ISDIR(found.st_mode) or not ours:
+        raise ConfigError(f"{path} belongs to somebody else: remove it, or set VCAM_CACHE")
+    path.chmod(0o700)
+    return path
+
+
+def use() -> None:
+    """Have torch and Triton keep their kernels in our folder; before torch is imported."""
+    for variable, name in FOLDERS.items():
+        path = folder() / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        os.environ[variable] = str(path)
+
+
+def built(what: str) -> bool:
+    """Whether `what` has been compiled here, by these sources and this torch for this GPU."""
+    return (folder() / _stamp(what)).is_file()
+
+
+def mark(what: str, **facts: Any) -> None:
+    """`what` has been compiled; `facts` are for people."""
+    path = folder() / _stamp(what)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(json.dumps({"what": what, **_place(), **facts}, indent=1) + "\n")
+    unfinished.replace(path)
+
+
+def eagerly() -> None:
+    """Let this process run as plain Python whatever would be compiled. Loads torch."""
+    import torch
+
+    torch.compiler.set_stance("force_eager")
+
+
+def _stamp(what: str) -> str:
+    key = json.dumps({"what": what, **_place(), "sources": _sources()}, sort_keys=True)
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:24]}.json"
+
+
+def _place() -> dict[str, str]:
+    """Which machine this is, as far as kernels care. Loads torch."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {"torch": metadata.version("torch"), "gpu": gpu, "python": sys.version.split()[0]}
+
+
+def _sources() -> str:
+    """A digest of what would be compiled."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parent
+    for path in sorted(path for name in SOURCES for path in (root / name).rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,181 @@
+"""The ladder: what an engine leaves out when its frames cost more time than they last.
+
+Rungs go from everything to nothing. The ladder hears what each step of the engine cost, by the
+engine's own clock, and says which rung to stand on. It counts its time in ticks of sound, so that
+tests crank it by hand and a stalled machine does not hurry it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vcam.media import TICKS_PER_SECOND, frame_ticks
+from vcam.stats import Change
+
+WINDOW = 16  # frames whose cost is judged together
+BUSY = 1.0  # seconds of work that are judged even if they made fewer frames
+TOO_DEAR = 0.9  # share of a frame's duration that it may cost
+FAR_TOO_DEAR = 1.6  # at which one window is enough to step down
+STRIKES = 2  # windows in a row that are too dear
+ROOM = 0.75  # the rung above is tried when it is expected to cost no more than this
+MOST_DEARER = 2.0  # no rung costs more than so many times the one below it
+UNKNOWN_ROOM = 0.6  # the same, where nobody knows what it costs
+PATIENCE = 4 * TICKS_PER_SECOND  # of room before a step up
+MOST_PATIENCE = 120 * TICKS_PER_SECOND
+PROBATION = 10 * TICKS_PER_SECOND  # a step up that does not last so long has failed
+PROVEN = 60 * TICKS_PER_SECOND  # one that lasts so long makes up for those that failed
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A way to run the engine."""
+
+    name: str  # for people
+    paint: int = 1  # the mouth is painted anew on every so many frames; 0: never
+    fps: int | None = None  # a slower rate of frames; None: the one asked for
+    given_up: bool = False  # make no frames: another engine must
+
+
+FULL = Rung("full")
+HALF_MOUTH = Rung("mouth every second frame", paint=2)
+NO_MOUTH = Rung("mouth off", paint=0)
+SLOW = Rung("25 fps", paint=0, fps=25)
+EMBEDDED = Rung("embedded avatar", paint=0, given_up=True)
+
+
+def rungs(fps: int, paints: bool, holds: bool, paces: bool) -> tuple[Rung, ...]:
+    """The ladder of an engine at `fps` that can fall back to the embedded avatar.
+
+    Whether its mouth `paints` at all, `holds` a painted mouth for a frame, and whether its motion
+    can be had at another pace.
+    """
+    found = [FULL]
+    if paints and holds:
+        found.append(HALF_MOUTH)
+    if paints:
+        found.append(NO_MOUTH)
+    if paces and fps > 25:
+        found.append(SLOW)
+    return (*found, EMBEDDED)
+
+
+class Ladder:
+    """Which rung to stand on, from what frames cost."""
+
+    def __init__(self, rungs: Sequence[Rung], fps: int) -> None:
+        """`rungs` from the best to the cheapest; a ladder of one rung never changes."""
+        self._rungs, self._fps = list(rungs), fps
+        self._place = 0
+        self._frames, self._spent = 0, 0.0  # of the window
+        self._strikes = 0
+        self._dearer: dict[Rung, float] = {}  # a rung's cost in those of the rung below it
+        self._fallen: float | None = None  # load at which we stepped down, until it is compared
+        self._stood = 0  # tick of the last step
+        self._roomy: int | None = None  # tick since when there has been room
+        self._risen: int | None = None  # tick of the last step up
+        self._patience = PATIENCE
+        self.load = 0.0  # cost of the newest window's frames, in shares of their duration
+
+    @property
+    def rung(self) -> Rung:
+        """Where we stand."""
+        return self._rungs[self._place]
+
+    @property
+    def fps(self) -> int:
+        """Frames per second to make."""
+        return self.rung.fps or self._fps
+
+    @property
+    def paints(self) -> bool:
+        """Whether the mouth may still be painted, now or later."""
+        return any(rung.paint for rung in self._rungs)
+
+    @property
+    def falls(self) -> bool:
+        """Whether there is anywhere to go."""
+        return len(self._rungs) > 1
+
+    def worked(self, at: int, frames: int, spent: float) -> Change | None:
+        """A step ended at tick `at`: it made `frames` frames in `spent` seconds."""
+        self._frames, self._spent = self._frames + frames, self._spent + spent
+        if self._frames < WINDOW and self._spent < BUSY:
+            return None
+        duration = frame_ticks(self.fps) / TICKS_PER_SECOND
+        self.load = self._spent / (max(1, self._frames) * duration)
+        self._frames, self._spent = 0, 0.0
+        self._compare(at)
+        return self._descended(at) if self.load > TOO_DEAR else self._ascended(at)
+
+    def ran_out(self, at: int, stage: str) -> Change:
+        """`stage` ran out of memory at tick `at`: let the mouth go, or else all.
+
+        From then on no rung paints: what the mouth needs is not there.
+        """
+        reason = f"the GPU's memory is full: none for {stage}"
+        if NO_MOUTH not in self._rungs or not self.paints:
+            return self._stepped(at, EMBEDDED, reason)
+        change = self._stepped(at, NO_MOUTH if self.rung.paint else self.rung, reason)
+        self._rungs = [rung for rung in self._rungs if not rung.paint]
+        self._place = [rung.name for rung in self._rungs].index(change.after)
+        return change
+
+    def _descended(self, at: int) -> Change | None:
+        self._strikes += 1
+        self._roomy = None
+        bearable = self.load < FAR_TOO_DEAR and self._strikes < STRIKES
+        if bearable or self._place + 1 == len(self._rungs):
+            return None
+        if self._risen is not None:
+            self._learn_patience(at - self._risen)
+        self._risen = None
+        change = self._stepped(at, self._rungs[self._place + 1], self._reason())
+        self._fallen = self.load
+        return change
+
+    def _ascended(self, at: int) -> Change | None:
+        self._strikes = 0
+        if self._place == 0 or not self._has_room():
+            self._roomy = None
+            return None
+        self._roomy = at if self._roomy is None else self._roomy
+        if at - self._roomy < self._patience:
+            return None
+        self._risen = at
+        return self._stepped(at, self._rungs[self._place - 1], f"room again: {self._reason()}")
+
+    def _has_room(self) -> bool:
+        """Whether the rung above is expected to be cheap enough."""
+        dearer = self._dearer.get(self._rungs[self._place - 1])
+        return self.load < UNKNOWN_ROOM if dearer is None else self.load * dearer < ROOM
+
+    def _compare(self, at: int) -> None:
+        """Learn what the rung above costs: by the load just before and just after a step down.
+
+        Whoever else uses the machine may have come or gone between the two, so this is believed
+        within bounds only, and not for ever.
+        """
+        if self._fallen is not None:
+            above = self._rungs[self._place - 1]
+            self._dearer[above] = min(max(self._fallen / max(self.load, 1e-9), 1.0), MOST_DEARER)
+            self._fallen = None
+        elif at - self._stood > MOST_PATIENCE:
+            self._dearer.clear()
+
+    def _learn_patience(self, lasted: int) -> None:
+        """From how long the last step up lasted."""
+        if lasted < PROBATION:
+            self._patience = min(2 * self._patience, MOST_PATIENCE)
+        elif lasted >= PROVEN:
+            self._patience = PATIENCE
+
+    def _reason(self) -> str:
+        duration = 1000 / self.fps
+        return f"a frame takes {self.load * duration:.0f} of {duration:.0f} ms"
+
+    def _stepped(self, at: int, following: Rung, reason: str) -> Change:
+        change = Change(at, self.rung.name, following.name, reason)
+        self._place = self._rungs.index(following)
+        self._strikes, self._roomy, self._fallen, self._stood = 0, None, None, at
+        return change
