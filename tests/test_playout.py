@@ -84,3 +84,38 @@ def test_the_delay_reaches_a_new_target_smoothly(lateness, expected):
 def test_the_delay_stays_within_its_limits():
     assert learned(10**6).ticks == PresentationDelay.LARGEST
     assert learned(-500).ticks == PresentationDelay.SMALLEST
+
+
+def followed(lateness: int, behind: int) -> PresentationDelay:
+    delay = PresentationDelay(9600)
+    for _ in range(100):
+        delay.arrived(lateness, behind)
+        delay.advance(FRAME)
+    return delay
+
+
+def test_what_an_engine_needs_to_hear_ahead_moves_the_delay_at_once():
+    delay = followed(90 * MS, 60 * MS)
+    before = delay.ticks
+    delay.arrived(290 * MS, 260 * MS)
+    assert delay.ticks == before + 200 * MS
+    for _ in range(100):
+        delay.arrived(290 * MS, 260 * MS)
+        assert abs(delay.advance(FRAME) - before - 200 * MS) < 2 * MS
+    delay.arrived(90 * MS, 60 * MS)
+    assert abs(delay.ticks - before) < 2 * MS
+
+
+def test_a_small_change_of_what_it_needs_is_crept():
+    delay = followed(90 * MS, 60 * MS)
+    before = delay.ticks
+    delay.arrived(110 * MS, 80 * MS)
+    assert delay.ticks == before
+
+
+def test_hiccups_at_a_change_do_not_count():
+    """An engine that takes over catches up first."""
+    delay = followed(90 * MS, 60 * MS)
+    for _ in range(delay.SKIPPED):
+        delay.arrived(900 * MS, 260 * MS)
+    assert delay.advance(FRAME) < 310 * MS

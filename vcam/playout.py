@@ -47,6 +47,10 @@ class PresentationDelay:
     towards it so slowly that neither eye nor ear notices (2 % while rising, 0.5 % while falling),
     except in the first second, when nobody has seen anything yet. The first target is a lower
     quantile: it rises soon enough if that was too bold, and a single hiccup would stay for long.
+
+    Frames of another engine, or of one that needs more or less sound ahead than before, are late by
+    another amount at once. Then the delay jumps: the face changes anyway, and to creep there would
+    take broadcast mode minutes.
     """
 
     QUANTILE, FIRST_QUANTILE = 99.0, 80.0
@@ -56,11 +60,13 @@ class PresentationDelay:
     SKIPPED = 15  # first frames, which a starting engine makes while it catches up
     LEARNED = 30  # further frames before the first target is trusted
     MEMORY = 300  # frames that the quantile looks back on: 10 s at 30 fps
+    JUMP = TICKS_PER_SECOND // 20  # less than this is crept
 
     def __init__(self, ticks: int) -> None:
         self.ticks = ticks
         self._lateness: deque[int] = deque(maxlen=self.MEMORY)
         self._skip = self.SKIPPED
+        self._behind: int | None = None  # ticks of sound ahead that the newest frame needed
 
     @property
     def milliseconds(self) -> float:
@@ -72,14 +78,28 @@ class PresentationDelay:
         """Whether enough frames have come to trust the delay."""
         return len(self._lateness) >= self.LEARNED
 
-    def arrived(self, lateness: int) -> None:
-        """A frame came in `lateness` ticks after its sound was heard."""
+    def arrived(self, lateness: int, behind: int = 0) -> None:
+        """A frame came in `lateness` ticks after its sound was heard.
+
+        Of these its engine had to wait for the `behind` ticks of sound after it.
+        """
+        self._expect(behind)
         if self._skip:
             self._skip -= 1
             return
         self._lateness.append(lateness)
         if len(self._lateness) == self.LEARNED:
             self.ticks = self._target(self.FIRST_QUANTILE)
+
+    def _expect(self, behind: int) -> None:
+        """Frames will be later, or earlier, by the change of what they need."""
+        before, self._behind = self._behind, behind
+        change = 0 if before is None else behind - before
+        if abs(change) <= self.JUMP or not self.settled:
+            return
+        self._lateness = deque((each + change for each in self._lateness), maxlen=self.MEMORY)
+        self._skip = self.SKIPPED
+        self.ticks = int(np.clip(self.ticks + change, self.SMALLEST, self.LARGEST))
 
     def advance(self, elapsed: int) -> int:
         """Move towards the target over `elapsed` ticks; return the delay."""

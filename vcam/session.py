@@ -87,6 +87,7 @@ class Session:
         self._clock = MediaClock(now)
         self._playout, self._delay = Playout(), PresentationDelay(FIRST_DELAY)
         self._showing = None if placeholder is None else Frame(-1, placeholder)
+        self._lasts = self._frame_ticks  # of the newest frame
         self._recorded = 0  # tick up to which the recorder has heard
         self._stats, self._stamp = Stats(now), stamp
         self.profile = ""  # whose face it is, for people
@@ -224,7 +225,8 @@ class Session:
                 self._take_in(finished)
 
     def _take_in(self, finished: Finished) -> None:
-        self._delay.arrived(self._clock.tick() - finished.frame.at)
+        self._delay.arrived(self._clock.tick() - finished.frame.at, finished.behind)
+        self._lasts = finished.lasts
         self._stats.took(finished.took)
         self._playout.add(finished.frame)
 
@@ -233,10 +235,11 @@ class Session:
         frame = self._playout.due(at)
         self._showing = frame or self._showing
         self._send()
-        latency = None
-        if frame is not None and frame.at == at:
-            latency = self._now() - self._clock.time_of(at)
-        self._stats.shown(latency)
+        shown = self._playout.shown
+        if frame is not None and at - frame.at < self._frame_ticks:
+            self._stats.shown(self._now() - self._clock.time_of(at))
+        elif shown + self._lasts <= at:  # or else it is due still: the engine makes fewer frames
+            self._stats.shown(None)
 
     def _send(self) -> None:
         if self._recorder:
@@ -248,8 +251,13 @@ class Session:
             self._stats.sent()
 
     def _catch_up(self, at: int) -> int:
-        """The first beat from `at` on that is not over yet; those that are count as late."""
+        """The first beat from `at` on that is not over yet; those that are count as late.
+
+        After the delay has jumped (another engine has another) the beats come again.
+        """
         due = self._align(self._clock.tick() - self._delay.ticks)
+        if at - due > 2 * self._frame_ticks:
+            return due
         for _ in range(at, due, self._frame_ticks):
             self._stats.shown(None)
         return max(at, due)
