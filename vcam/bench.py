@@ -21,6 +21,7 @@ from rich.table import Table
 from vcam.audio.microphone import WavFile
 from vcam.audio.wav import read_wav
 from vcam.camera.memory import MemoryCamera
+from vcam.cast import alone
 from vcam.engine import Engine, Finished
 from vcam.errors import EngineError
 from vcam.link import EngineLink
@@ -126,7 +127,7 @@ def measure(
 def live(asked: Asked, say: Callable[[str], None]) -> Figures:
     """The real session over a looped voice into a memory camera, for so many seconds of frames."""
     looks = _gpu_looks()
-    link = Overheard(ChildLink(asked.profile, asked.fps, asked.size))
+    link = Overheard(ChildLink(asked.profile, asked.fps, asked.size, casting=alone))
     session = Session(link, MemoryCamera(limit=1), asked.fps)
     begun, ready = time.monotonic(), list[float]()
 

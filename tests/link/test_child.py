@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
 from dataclasses import replace
 
 import numpy as np
+import psutil
 import pytest
 
 from tests.fakes import MachineStalls, chunks, tone
 from tests.test_session import Player, TimedCamera
+from vcam.cast import Cast
 from vcam.engine import Finished
 from vcam.errors import EngineError
 from vcam.link.child import SILENT_LOOKS, ChildLink
@@ -156,8 +159,6 @@ def test_closing_ends_the_process_at_once(link):
 
 
 def test_a_picture_that_was_written_over_is_refused():
-    import multiprocessing
-
     memory = SharedMemory.create(multiprocessing.get_context("spawn"), 16)
     for number in range(1, SLOTS + 2):
         memory.put(number, np.full((16, 16, 3), number, np.uint8))
@@ -192,3 +193,47 @@ def test_kill_9_costs_frames_but_never_the_camera():
         if sent > at + 0.2 and frame.at > frozen + TICKS_PER_SECOND // 4
     )
     assert living - at < max(3.0, 1.5 * (camera.times[0] - began))
+
+
+def test_the_memory_of_processes_that_are_gone_is_given_back():
+    context = multiprocessing.get_context("spawn")
+    before = 0
+    for number in range(200):
+        memory = SharedMemory.create(context, 512)
+        memory.put(1, np.ones((512, 512, 3), np.uint8))
+        memory.ring().take(AudioChunk(0, np.ones(48_000, np.float32)))
+        if number == 20:
+            before = psutil.Process().memory_info().rss
+    assert psutil.Process().memory_info().rss - before < 20e6
+
+
+def test_a_killed_star_is_stood_in_for_and_the_camera_goes_on():
+    """Real processes: another look plays the engine that needs a GPU."""
+    star = replace(PROFILE, look="forest")
+    link = ChildLink(star, 30, SIZE, casting=lambda chosen: Cast(star, PROFILE))
+    camera = TimedCamera()
+    session = Session(link, camera, 30)
+    killed: list[tuple[float, int]] = []
+    since = [0]  # frames shown when the star last came on
+
+    def kill_once(now):
+        steps = len(now.engine.timeline)
+        since[0] = since[0] or (now.fresh if now.engine.rung == "full" else 0)
+        if not killed and steps == 1 and now.fresh > since[0] + 30:
+            killed.append((time.monotonic(), camera.frames[-1].at))
+            os.kill(link.pid, signal.SIGKILL)
+        elif steps == 3:
+            session.stop()
+
+    with MachineStalls() as machine:
+        last = session.run(Player(tone(60.0), session.hear), watch=kill_once)
+    assert [change.after for change in last.engine.timeline] == ["full", "embedded avatar", "full"]
+    assert last.engine.restarts == 1
+    assert camera.longest_gap < 0.1 + machine.longest
+    ((at, frozen),) = killed
+    living = next(
+        sent
+        for sent, frame in zip(camera.times, camera.frames, strict=True)
+        if sent > at + 0.1 and frame.at > frozen + TICKS_PER_SECOND // 4
+    )
+    assert living - at < 3.0 + 5 * machine.longest

@@ -1,8 +1,11 @@
 """The engine as a child process: it may crash, hang or be killed, and costs only frames.
 
-Three places for processes. `live` makes the frames. `next` is being loaded with another face and
-takes over when it is ready. `spare` has started and imported everything but knows no face yet, so
-that both a switch and a recovery save the time that a new process takes.
+Three places for processes. `live` makes the frames. `next` is being loaded and takes over with its
+first frame. `spare` has started and imported everything but knows no face yet, so that both a
+switch and a recovery save the time that a new process takes.
+
+A face that needs the GPU is played by two (`vcam.cast`): the understudy, embedded, which
+opens in a moment and is on the camera first and whenever the star cannot be; and the star.
 """
 
 from __future__ import annotations
@@ -10,18 +13,25 @@ from __future__ import annotations
 import multiprocessing
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
 from vcam.audio.ring import RingBuffer
+from vcam.cast import Cast, cast
 from vcam.engine import Finished
+from vcam.ladder import EMBEDDED
+from vcam.link.builder import Builder
 from vcam.link.process import HISTORY, EngineProcess
+from vcam.link.retries import AT_ONCE, LATER, Retries
 from vcam.media import AudioChunk
 from vcam.profile import Profile
-from vcam.stats import EngineStatus
+from vcam.stats import Change, EngineStatus
 
 SILENT_LOOKS = 120  # looks at a live engine (6 s of them) without a word: it hangs. Counted in
 # looks, not in seconds, because on a starved machine whoever looks is late as well
 PATIENCE = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, ... restart in a row
+LONGEST_LOAD = 900.0  # seconds; a first compilation takes two or three minutes
+TIMELINE = 32  # steps remembered
 
 
 class ChildLink:
@@ -31,20 +41,33 @@ class ChildLink:
     """
 
     def __init__(
-        self, profile: Profile, fps: int, size: int, now: Callable[[], float] = time.monotonic
+        self,
+        profile: Profile,
+        fps: int,
+        size: int,
+        now: Callable[[], float] = time.monotonic,
+        start: Callable[[], EngineProcess] | None = None,
+        casting: Callable[[Profile], Cast] = cast,
     ) -> None:
-        self._context = multiprocessing.get_context("spawn")
-        self._shape, self._now = (fps, size), now
-        self._profile = profile
+        """`start` spawns a process that waits for a face; `casting` finds the understudy."""
+        context = multiprocessing.get_context("spawn")
+        self._start = start or (lambda: EngineProcess(context, fps, size))
+        self._now, self._casting = now, casting
+        self._cast = casting(profile)
         self._ring = RingBuffer()  # what a process that takes over has to hear first
         self._lock = threading.Lock()  # while processes change places
         self._spare: EngineProcess | None = None
         self._next: EngineProcess | None = None
-        self._live = self._idle()
-        self._live.open(profile, self._history())
-        self._failures = self._restarts = 0  # in a row; in all
-        self._due: float | None = None  # when to start again
+        self._next_cast, self._next_since = self._cast, 0.0
+        self._failures = self._restarts = 0  # of what is live: in a row; in all
+        self._due: float | None = None  # when to start it again
+        self._star = Retries(now)
+        self._incomplete: EngineProcess | None = None  # a star without all of its stages
+        self._timeline: deque[Change] = deque(maxlen=TIMELINE)
         self._state, self._note = "starting", ""
+        self._builder = Builder(self._cast.star, now)
+        self._live = self._idle()
+        self._live.open(self._cast.understudy, self._history(), not self._cast.doubled)
 
     @property
     def pid(self) -> int:
@@ -61,7 +84,10 @@ class ChildLink:
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Copy out the frames the live engine has announced."""
-        self._change_faces(shown)
+        following = self._next
+        if following is not None and (first := following.receive(shown, 0.0)):
+            self._take_over(following)
+            return first
         return self._live.receive(shown, wait)
 
     def status(self) -> EngineStatus:
@@ -70,22 +96,23 @@ class ChildLink:
         return EngineStatus(
             state=self._state,
             backends=live.ready.backends if live.ready else (),
-            note=self._note or live.note or live.vitals.remarks,
+            note=self._note or live.note or self._builder.note or live.vitals.remarks,
             restarts=self._restarts,
             memory_mib=live.vitals.memory_mib,
             speaking=live.speaking,
             gpu=live.vitals.gpu,
+            mode=live.ready.mode if live.ready else "",
+            rung=self._rung(live),
+            load=live.vitals.load,
+            reason=self._reason(),
+            timeline=tuple(self._timeline),
         )
 
     def switch(self, profile: Profile) -> None:
         """Load another face beside the one on show, and change over when it is ready."""
-        process = self._idle()
-        with self._lock:
-            process.open(profile, self._history())
-            abandoned, self._next = self._next, process
+        chosen = self._casting(profile)
+        self._load(chosen.understudy, chosen)
         self._note = f"loading {profile.title}"
-        if abandoned is not None:
-            abandoned.close(0.0)
 
     def mend(self) -> None:
         """Notice a death or a hang, start again after a growing pause, keep a spare ready."""
@@ -97,11 +124,13 @@ class ChildLink:
             self._fall(self._live.end)
         elif self._live.ready:
             self._look()
-        self._drop_failed_switch()
+        self._mind_next()
+        self._note_changes()
 
     def close(self) -> None:
         """End all processes."""
         self._state = "closed"
+        self._builder.close()
         for process in (self._live, self._next, self._spare):
             if process is not None:
                 process.close()
@@ -111,46 +140,109 @@ class ChildLink:
         if self._state != "live":
             self._state, self._failures, self._note = "live", 0, ""
         if self._spare is None:
-            self._spare = EngineProcess(self._context, *self._shape)
+            self._spare = self._start()
         self._live.silent_looks += 1
         if self._live.silent_looks > SILENT_LOOKS:
             self._fall("the engine hung and was killed")
 
     def _fall(self, reason: str) -> None:
-        final = self._live.last_words is not None and self._live.last_words.final
-        self._live.close(0.0)
+        """What was live is no more."""
+        gone = self._live
+        words, starred = gone.last_words, self._starred(gone)
         self._state, self._note = "restarting", reason
-        if final and not self._restarts and self._live.ready is None:
+        if starred:
+            self._note_changes()
+            self._stepped(self._rung(gone), EMBEDDED.name, reason)
+            self._star.failed(reason, LATER if words and words.later else AT_ONCE)
+        elif words and words.final and not self._restarts and gone.ready is None:
             self._state = "failed"  # it would end the same way again
+            _dismiss(gone)
             return
-        self._due = self._now() + PATIENCE[min(self._failures, len(PATIENCE) - 1)]
-        self._failures, self._restarts = self._failures + 1, self._restarts + 1
+        pause = 0.0 if starred else PATIENCE[min(self._failures, len(PATIENCE) - 1)]
+        self._due = self._now() + pause
+        self._failures += not starred
+        self._restarts += 1
+        self._restart_when_due()
+        _dismiss(gone)
 
     def _restart_when_due(self) -> None:
         if self._due is None or self._now() < self._due:
             return
         process = self._idle()
         with self._lock:
-            process.open(self._profile, self._history())
+            if self._due is None:  # the next process has just taken over
+                self._spare = process
+                return
+            process.open(self._cast.understudy, self._history(), not self._cast.doubled)
             self._live, self._due = process, None
 
-    def _change_faces(self, shown: int) -> None:
-        """Let the next process take over once it is ready."""
-        following = self._next
-        if following is None:
-            return
-        following.receive(shown, 0.0)
-        if following.ready and following.profile:
-            with self._lock:
-                before, self._live, self._next = self._live, following, None
-            self._profile, self._note, self._due = following.profile, "", None
-            threading.Thread(target=before.close, daemon=True).start()
+    def _mind_next(self) -> None:
+        """Give up on what did not load; load the star when its time has come."""
+        following, live = self._next, self._live
+        if self._starred(live) and not live.whole and self._incomplete is not live:
+            self._incomplete = live
+            self._star.failed(live.reason, LATER)
+        if following is not None:
+            if not following.alive:
+                self._give_up(following, following.end)
+            elif self._now() - self._next_since > LONGEST_LOAD:
+                self._give_up(following, "it took too long to load")
+            elif self._starred(following) and self._starred(live) and not following.whole:
+                self._give_up(following, following.reason)
+        elif self._state == "live" and self._star.due and self._wants_star():
+            self._load(self._cast.star, self._cast)
+        elif self._starred(live) and live.ready and not live.ready.compiled:
+            self._builder.mind(self._start)
 
-    def _drop_failed_switch(self) -> None:
-        failed = self._next
-        if failed is not None and not failed.alive and failed.ready is None:
-            self._next, self._note = None, f"cannot switch: {failed.end}"
-            failed.close(0.0)
+    def _wants_star(self) -> bool:
+        """Whether something better than what is on may be had."""
+        live, doubled = self._live, self._cast.doubled
+        if not doubled or not self._starred(live) or not live.whole:
+            return doubled
+        return live.ready is not None and not live.ready.compiled and self._builder.take()
+
+    def _give_up(self, failed: EngineProcess, reason: str) -> None:
+        """On a next process: another face, or the star of this one."""
+        with self._lock:
+            if self._next is not failed:  # it has just taken over
+                return
+            self._next = None
+        words = failed.last_words
+        if self._next_cast is not self._cast:
+            self._note = f"cannot switch: {reason}"
+        elif words and words.final:
+            self._star.failed(reason, ())
+        else:
+            later = not failed.whole or (words and words.later)
+            self._star.failed(reason, LATER if later else AT_ONCE[1:])
+        _dismiss(failed)
+
+    def _take_over(self, following: EngineProcess) -> None:
+        """The next process has made its first frame."""
+        with self._lock:
+            if self._next is not following:
+                return
+            before, self._live, self._next = self._live, following, None
+            self._due, self._note = None, ""
+        rung, why = self._rung(before), "it is ready"
+        if self._next_cast is not self._cast:
+            self._cast, self._star, why = self._next_cast, Retries(self._now), "another face"
+            self._builder.close()
+            self._builder = Builder(self._cast.star, self._now)
+        elif self._starred(following):
+            self._star.succeeded()
+        self._stepped(rung, self._rung(following), why)
+        _dismiss(before, patience=1.0)
+
+    def _load(self, profile: Profile, chosen: Cast) -> None:
+        """Open `profile` beside what is live."""
+        process = self._idle()
+        with self._lock:
+            process.open(profile, self._history(), not chosen.doubled)
+            abandoned, self._next = self._next, process
+            self._next_cast, self._next_since = chosen, self._now()
+        if abandoned is not None:
+            _dismiss(abandoned)
 
     def _idle(self) -> EngineProcess:
         """A process that waits for a face: the spare one, or else a new one."""
@@ -158,8 +250,45 @@ class ChildLink:
         if spare is not None and spare.alive:
             return spare
         if spare is not None:
-            spare.close(0.0)
-        return EngineProcess(self._context, *self._shape)
+            _dismiss(spare)
+        return self._start()
 
     def _history(self) -> AudioChunk:
         return self._ring.read(self._ring.end - HISTORY, self._ring.end)
+
+    def _starred(self, process: EngineProcess) -> bool:
+        """Whether `process` plays the star and could be stood in for."""
+        return self._cast.doubled and process.profile is self._cast.star
+
+    def _rung(self, process: EngineProcess) -> str:
+        if self._cast.doubled and not self._starred(process):
+            return EMBEDDED.name
+        return process.rung or "full"
+
+    def _reason(self) -> str:
+        """Why not everything is on show."""
+        live, following, star = self._live, self._next, self._star
+        if not self._cast.doubled:
+            return ""
+        if self._starred(live) and live.whole:
+            return live.reason if self._rung(live) != "full" else ""
+        if following is not None and self._next_cast is self._cast:
+            return f"the full engine is {following.note or 'starting'}"
+        if star.hopeless:
+            return f"the full engine cannot open: {star.reason}"
+        why = star.reason or live.reason
+        return f"{why}; next try in {star.seconds:.0f} s" if why else ""
+
+    def _stepped(self, before: str, after: str, reason: str) -> None:
+        if before != after:
+            self._timeline.append(Change(self._ring.end, before, after, reason))
+
+    def _note_changes(self) -> None:
+        """What the live engine has said of its own ladder."""
+        while self._live.changes:
+            self._timeline.append(self._live.changes.popleft())
+
+
+def _dismiss(process: EngineProcess, patience: float = 0.0) -> None:
+    """End a process without waiting for it: one that holds a GPU can take seconds to go."""
+    threading.Thread(target=process.close, args=(patience,), daemon=True).start()
