@@ -98,12 +98,29 @@ def test_who_is_patient_waits_for_the_compilers_and_notes_it(opened, monkeypatch
     assert build.is_built(ASKED)
 
 
-def test_who_is_not_does_without_until_it_has_been_done(opened, monkeypatch):
+def test_who_is_not_does_without_until_it_is_known_to_be_quick(opened, monkeypatch):
     opening = Opening(monkeypatch)
     assert not Engine.open(FACE, 30, 512, patient=False).compiled
-    assert opening.eager
-    assert not build.is_built(ASKED)
     list(build.build(ASKED))
+    assert not Engine.open(FACE, 30, 512, patient=False).compiled
+    assert opening.eager
+    assert Engine.open(FACE, 30, 512).compiled  # the one that waits finds all kernels
     again = Opening(monkeypatch)
     assert Engine.open(FACE, 30, 512, patient=False).compiled
     assert not again.eager
+
+
+def test_slow_kernels_are_waited_for_only_where_two_engines_do_not_fit(opened):
+    list(build.build(ASKED))
+    build.note_opened(ASKED, build.QUICK + 20)
+    assert not build.is_quick(ASKED)
+    build.note_opened(ASKED, None)
+    assert build.is_quick(ASKED)
+
+
+def test_a_stamp_that_is_no_stamp_tells_nothing(opened, tmp_path):
+    list(build.build(ASKED))
+    build.note_opened(ASKED, 1.0)
+    for stamp in (tmp_path / "compiled").glob("*.json"):
+        stamp.write_text("[1, 2")
+    assert not build.is_quick(ASKED)

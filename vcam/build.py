@@ -11,6 +11,8 @@ from vcam import compiled, gpu
 from vcam.backends import MOTION, MOUTH, RENDERER, Asked
 from vcam.cast import may_be_neural, neural_stages
 
+QUICK = 12.0  # seconds to open an engine
+
 OPENERS: dict[str, Callable[[Asked], object]] = {
     name: backend.open for table in (RENDERER, MOTION, MOUTH) for name, backend in table.items()
 }
@@ -35,11 +37,28 @@ def is_built(asked: Asked) -> bool:
     return all(compiled.built(stamp) for stamp in parts(asked).values())
 
 
-def note_built(asked: Asked) -> None:
-    """An engine for this face has been opened, compiled, in this process."""
-    for stamp in parts(asked).values():
-        if not compiled.built(stamp):
+def is_quick(asked: Asked) -> bool:
+    """Whether opening that engine is known not to keep anybody waiting.
+
+    Even with all kernels at hand torch traces the networks again, which may take longer than to
+    record them uncompiled. Where two engines do not fit beside each other it is waited for.
+    """
+    facts = compiled.known(_opening(asked))
+    return bool(facts.get("tight")) or facts.get("seconds", QUICK + 1) <= QUICK
+
+
+def note_opened(asked: Asked, seconds: float | None) -> None:
+    """An engine was opened, compiled, in `seconds`; None: there was no memory for it."""
+    if is_built(asked):
+        facts = {"tight": True} if seconds is None else {"seconds": round(seconds, 1)}
+        compiled.mark(_opening(asked), **facts)
+    elif seconds is not None:
+        for stamp in parts(asked).values():
             compiled.mark(stamp)
+
+
+def _opening(asked: Asked) -> str:
+    return f"opening {', '.join(parts(asked).values())}"
 
 
 def build(asked: Asked) -> Iterator[str]:

@@ -52,8 +52,17 @@ def built(what: str) -> bool:
     return (folder() / _stamp(what)).is_file()
 
 
+def known(what: str) -> dict[str, Any]:
+    """The facts that were noted with the stamp of `what`; none when there is no such stamp."""
+    try:
+        facts = json.loads((folder() / _stamp(what)).read_text())
+    except (OSError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
 def mark(what: str, **facts: Any) -> None:
-    """`what` has been compiled; `facts` are for people."""
+    """`what` has been compiled."""
     path = folder() / _stamp(what)
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps({"what": what, **_place(), **facts}, indent=1) + "\n")

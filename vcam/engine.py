@@ -13,7 +13,7 @@ import psutil
 
 from vcam import compiled, gpu
 from vcam.backends import Asked, open_stages
-from vcam.build import is_built, note_built, parts
+from vcam.build import is_built, is_quick, note_opened, parts
 from vcam.errors import GaveUp
 from vcam.gpu_watch import stopwatch
 from vcam.host_copy import HostCopy
@@ -80,7 +80,7 @@ class Engine:
         Where the GPU's memory does not suffice the mouth is left out. Raises `GaveUp` when it does
         not suffice even then.
         """
-        asked = Asked(profile, fps, size)
+        asked, began = Asked(profile, fps, size), time.monotonic()
         compiling = _prepared(asked, patient)
         try:
             engine = cls._opened(asked, say, watch)
@@ -89,9 +89,11 @@ class Engine:
                 raise
         else:
             engine.compiled = compiling
-            if compiling:
-                note_built(asked)
+            if compiling and parts(asked):
+                note_opened(asked, time.monotonic() - began)
             return engine
+        if compiling:
+            note_opened(asked, None)
         gpu.release()
         say("the GPU's memory is full: trying without the painted mouth")
         return cls._without_mouth(asked, say, watch)
@@ -225,7 +227,7 @@ def _prepared(asked: Asked, patient: bool) -> bool:
     if not parts(asked):
         return True
     compiled.use()
-    if patient or is_built(asked):
+    if patient or (is_built(asked) and is_quick(asked)):
         return True
     compiled.eagerly()
     return False

@@ -327,6 +327,7 @@ def test_networks_are_compiled_beside_a_star_that_did_not_wait_for_it(theatre):
     builder.die(Died("", built=True))
     theatre.look(0.1)
     assert theatre.coming.profile is STAR
+    assert theatre.coming.patient
     after = theatre.star_on()
     assert after is not before
     assert theatre.link.status().note == ""

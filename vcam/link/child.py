@@ -189,17 +189,17 @@ class ChildLink:
                 self._give_up(following, "it took too long to load")
             elif self._starred(following) and self._starred(live) and not following.whole:
                 self._give_up(following, following.reason)
-        elif self._state == "live" and self._star.due and self._wants_star():
+        elif self._state == "live" and self._star.due and self._lacks_star():
             self._load(self._cast.star, self._cast)
         elif self._starred(live) and live.ready and not live.ready.compiled:
             self._builder.mind(self._start)
+            if self._builder.take():
+                self._load(self._cast.star, self._cast, patient=True)
 
-    def _wants_star(self) -> bool:
+    def _lacks_star(self) -> bool:
         """Whether something better than what is on may be had."""
-        live, doubled = self._live, self._cast.doubled
-        if not doubled or not self._starred(live) or not live.whole:
-            return doubled
-        return live.ready is not None and not live.ready.compiled and self._builder.take()
+        complete = self._starred(self._live) and self._live.whole
+        return self._cast.doubled and not complete
 
     def _give_up(self, failed: EngineProcess, reason: str) -> None:
         """On a next process: another face, or the star of this one."""
@@ -234,11 +234,11 @@ class ChildLink:
         self._stepped(rung, self._rung(following), why)
         _dismiss(before, patience=1.0)
 
-    def _load(self, profile: Profile, chosen: Cast) -> None:
+    def _load(self, profile: Profile, chosen: Cast, patient: bool = False) -> None:
         """Open `profile` beside what is live."""
         process = self._idle()
         with self._lock:
-            process.open(profile, self._history(), not chosen.doubled)
+            process.open(profile, self._history(), patient or not chosen.doubled)
             abandoned, self._next = self._next, process
             self._next_cast, self._next_since = chosen, self._now()
         if abandoned is not None:
