@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import HandClock, LoudnessMotion, PlainRenderer, tone
+from vcam.backends import Asked, Opened
 from vcam.engine import Engine, ladder_of
 from vcam.errors import GaveUp
 from vcam.ladder import EMBEDDED, FULL, HALF_MOUTH, NO_MOUTH, SLOW
@@ -17,6 +18,7 @@ from vcam.media import AudioChunk, BlendshapeFace, Frame, Motion, frame_ticks
 from vcam.motion.interpolate import ResampledMotion
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
+from vcam.profile import Profile
 
 CONTEXT = 4800
 PAINTED, HELD = 1, 2  # what a mouth leaves in the corner of the picture
@@ -269,3 +271,54 @@ def test_films_are_made_without_a_ladder(rig):
     frames = list(rig.engine.step_all(AudioChunk(0, tone(5.0))))
     assert rig.rung is FULL
     assert len(frames) > 100
+
+
+class Openings:
+    """Stages that open where there is memory for them; which sets were tried."""
+
+    def __init__(self, full: set[str]) -> None:
+        self.full, self.tried = full, list[str]()
+
+    def __call__(self, asked: Asked, opened) -> Opened:
+        mouth = "musetalk" if asked.profile.mouth == "auto" else "passthrough"
+        self.tried.append(mouth)
+        costs = Costs()
+        for name in ("gagavatar", "artalk", mouth):
+            if name in self.full:
+                raise MemoryError
+            opened(name)
+        painter = CostlyMouth(costs) if mouth == "musetalk" else Passthrough()
+        motion = ResampledMotion(CostlyMotion(costs), asked.fps)
+        return Opened(motion, CostlyRenderer(costs), painter, ("artalk", "gagavatar", mouth))
+
+
+def opened(monkeypatch, *full: str) -> tuple[Engine, list[str]]:
+    """The engine that opens where these backends find no memory, and the sets that were tried."""
+    openings, said = Openings(set(full)), list[str]()
+    monkeypatch.setattr("vcam.engine.open_stages", openings)
+    engine = Engine.open(Profile(), 30, 128, said.append)
+    return engine, openings.tried
+
+
+def test_an_engine_with_room_opens_whole(monkeypatch):
+    engine, tried = opened(monkeypatch)
+    assert tried == ["musetalk"]
+    assert engine.whole
+    assert engine.ladder.rung is FULL
+    assert engine.changes == []
+
+
+def test_without_room_for_the_mouth_it_opens_without(monkeypatch):
+    engine, tried = opened(monkeypatch, "musetalk")
+    assert tried == ["musetalk", "passthrough"]
+    assert engine.ladder.rung is NO_MOUTH
+    assert engine.pipeline.rung is NO_MOUTH
+    assert not engine.whole
+    assert [change.reason for change in engine.changes] == [
+        "the GPU's memory is full: none for mouth"
+    ]
+
+
+def test_without_room_for_a_face_it_gives_up(monkeypatch):
+    with pytest.raises(GaveUp, match="memory is full"):
+        opened(monkeypatch, "gagavatar")

@@ -137,3 +137,15 @@ def test_looking_for_a_gpu_loads_nothing_heavy():
     code = "import sys; from vcam import gpu; gpu.present(); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_cushion_is_taken_from_both_pools_and_left_to_torch(torch):
+    taken = []
+    torch.uint8 = "bytes"
+    torch.empty = lambda size, dtype, device: taken.append((size, device))
+    gpu.take_cushion()
+    assert sum(size for size, _ in taken) == gpu.CUSHION * MIB
+    assert {size <= MIB for size, _ in taken} == {True, False}
+    torch.cuda.is_initialized = lambda: False
+    gpu.take_cushion()
+    assert sum(size for size, _ in taken) == gpu.CUSHION * MIB

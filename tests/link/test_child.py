@@ -19,6 +19,7 @@ from vcam.engine import Finished
 from vcam.errors import EngineError
 from vcam.link.child import SILENT_LOOKS, ChildLink
 from vcam.link.memory import SLOTS, SharedMemory
+from vcam.link.process import EngineProcess
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, frame_ticks
 from vcam.profile import Profile
 from vcam.session import Session
@@ -237,3 +238,15 @@ def test_a_killed_star_is_stood_in_for_and_the_camera_goes_on():
         if sent > at + 0.1 and frame.at > frozen + TICKS_PER_SECOND // 4
     )
     assert living - at < 3.0 + 5 * machine.longest
+
+
+def test_a_process_that_only_compiles_says_so_and_ends():
+    """Without a GPU there is nothing to compile."""
+    process = EngineProcess(multiprocessing.get_context("spawn"), 30, SIZE)
+    process.build(PROFILE)
+    end = time.monotonic() + 30
+    while process.alive and time.monotonic() < end:
+        process.receive(-1, 0.05)
+    process.receive(-1, 0.0)
+    assert process.last_words.built
+    process.close()

@@ -113,7 +113,8 @@ def serve(pipe: Connection, memory: SharedMemory, fps: int) -> None:
 
 
 def _build(asked: Asked, pipe: Connection) -> None:
-    os.nice(LEAST_URGENT)
+    if hasattr(os, "nice"):
+        os.nice(LEAST_URGENT)
     for doing in build(asked):
         pipe.send(Note(doing))
     pipe.send(Died("", built=True))
