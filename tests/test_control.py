@@ -15,22 +15,18 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import HandClock
-from vcam import control
+from vcam import places, requests
 from vcam.control import (
     IDLE,
     LONGEST_LINE,
     MOST_CLIENTS,
     MOST_REQUESTS,
     ControlServer,
-    Status,
-    Stop,
-    Switch,
-    Watch,
     ask,
     asked,
-    read_request,
 )
-from vcam.errors import ConfigError, DeviceError
+from vcam.errors import ConfigError, DeviceError, NotRunning
+from vcam.requests import Be, Camera, Microphone, Mode, Status, Stop, Switch, Watch, read_request
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets here")
 
@@ -39,7 +35,7 @@ class Run:
     """What a run does when it is asked."""
 
     def __init__(self) -> None:
-        self.asked: list[control.Request] = []
+        self.asked: list[requests.Request] = []
 
     def __call__(self, request):
         self.asked.append(request)
@@ -90,6 +86,40 @@ def test_requests_reach_the_run_and_come_back(server, run):
     assert run.asked == [Status(), Switch("me"), Stop()]
 
 
+@pytest.mark.parametrize(
+    ("line", "request_"),
+    [
+        (b'{"do": "mode", "mode": "talk"}', Mode("talk")),
+        (b'{"do": "camera", "name": "none"}', Camera("none")),
+        (b'{"do": "microphone", "name": "default"}', Microphone("default")),
+        (b'{"do": "panic"}', Be({"hidden": True})),
+        (b'{"do": "unmute"}', Be({"muted": False})),
+        (b'{"do": "resume"}', Be({"idle": False, "paused": False, "hidden": False})),
+        (b'{"do": "watch"}', Watch()),
+    ],
+)
+def test_each_request_has_its_type(line, request_):
+    assert read_request(line) == request_
+
+
+def test_a_bug_behind_a_request_is_told_and_ends_nothing(server, run, monkeypatch, capsys):
+    monkeypatch.setattr(run, "asked", None)  # what is asked now stumbles
+    with pytest.raises(ConfigError, match="vcam stumbled: AttributeError"):
+        ask({"do": "status"}, server.path)
+    monkeypatch.setattr(run, "asked", [])
+    assert ask({"do": "status"}, server.path)["ok"]
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_run_that_does_not_answer_is_not_waited_for(tmp_path):
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / "deaf.sock"))
+        deaf.listen()
+        with pytest.raises(DeviceError, match="does not answer; end it with: vcam stop") as caught:
+            ask({"do": "status"}, tmp_path / "deaf.sock", patience=0.2)
+    assert not isinstance(caught.value, NotRunning)
+
+
 def test_what_the_run_refuses_is_told(server):
     with pytest.raises(ConfigError, match="no profile called nobody"):
         ask({"do": "switch", "profile": "nobody"}, server.path)
@@ -104,10 +134,12 @@ def test_what_the_run_refuses_is_told(server):
         (b"[" * 4000, "one line of JSON"),
         (b"[]", 'object with "do"'),
         (b'{"do": 3}', 'object with "do"'),
-        (b'{"do": "dance"}', "known are status, stop, switch, watch"),
+        (b'{"do": "dance"}', "known are status, stop, switch, mode"),
         (b'{"do": "stop", "now": true}', "unknown setting now"),
         (b'{"do": "switch"}', "setting profile is missing"),
         (b'{"do": "switch", "profile": 7}', "profile must be text"),
+        (b'{"do": "panic", "now": true}', "unknown setting now"),
+        (b'{"do": "camera", "name": ["a"]}', "name must be text"),
         (b"\xff\xfe\x00", "one line of JSON"),
     ],
 )
@@ -128,15 +160,15 @@ def test_whoever_watches_is_told_again_and_again(server, run):
 def test_the_socket_is_its_owners_alone(server, monkeypatch, tmp_path):
     assert stat.S_IMODE(server.path.stat().st_mode) == 0o600
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    assert stat.S_IMODE(control.folder().stat().st_mode) == 0o700
+    assert stat.S_IMODE(places.runtime().stat().st_mode) == 0o700
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "vcam").rmdir()
     (tmp_path / "vcam").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(DeviceError, match=r"cannot use|belongs to somebody else"):
-        control.folder()
+        places.runtime()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
     with pytest.raises(DeviceError, match="set XDG_RUNTIME_DIR"):
-        control.folder()
+        places.runtime()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peers are checked on Linux")
@@ -203,9 +235,12 @@ def test_silent_and_deaf_clients_are_let_go(tmp_path, run):
 
 def random_line(chance: random.Random) -> bytes:
     """Something between noise and a request."""
-    request = {"do": chance.choice(["status", "switch", "watch", "x", 3, None])}
+    known = [*requests.REQUESTS, *requests.PRESENCES]
+    request = {"do": chance.choice([*known, "status", "status", "x", 3, None])}
     if chance.random() < 0.5:
-        request[chance.choice(["profile", "a", ""])] = chance.choice(["me", "nobody", 1, [], {}])
+        request[chance.choice(["profile", "name", "mode", "a", ""])] = chance.choice(
+            ["me", "nobody", 1, [], {}]
+        )
     line = bytearray(json.dumps(request).encode())
     for _ in range(chance.choice([0, 0, 1, 5])):
         line[chance.randrange(len(line))] = chance.randrange(256)

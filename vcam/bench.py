@@ -96,6 +96,10 @@ class Overheard:
         """As the link's."""
         self._link.send(sound)
 
+    def rest(self, resting: bool) -> None:
+        """As the link's."""
+        self._link.rest(resting)
+
     def status(self) -> EngineStatus:
         """As the link's."""
         return self._link.status()

@@ -7,36 +7,32 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 from rich.console import Console
-from rich.live import Live
 from rich.progress import Progress
 
+from vcam import run_options, screen
 from vcam.config import RunConfig
 from vcam.errors import DeviceError, VcamError
 from vcam.options import SAMPLE, parser
 from vcam.stats import Snapshot
 
-DRAW_EVERY = 1 / 8  # seconds
-LOG_EVERY = 5.0  # seconds
 INTERRUPTED = 130
-
-News = TypeVar("News")
 
 out = Console()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code is 0, 1 for a known trouble, 2 for a wrong command line."""
+    """Run one command; the exit code is 0, 1 for a known trouble, 2 for a wrong command line.
+
+    `vcam status` has one more: 3 when no vcam is running.
+    """
     options = parser(COMMANDS).parse_args(arguments)
     try:
-        options.command(options)
+        return options.command(options) or 0
     except VcamError as error:
         print(f"vcam: {error}", file=sys.stderr)
         return 1
@@ -45,27 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
 
 
 def run(options: argparse.Namespace) -> None:
     """vcam run: live, from the microphone to the camera."""
-    config = replace(
-        _config(options),
-        microphone=options.mic,
-        wav=options.wav,
-        voice=options.voice,
-        camera=options.camera,
-        seconds=options.seconds,
-    )
-    last = _live(config, options.hud)
+    last = _live(run_options.read(options), options.hud)
     if options.json:
         print(json.dumps(last.as_json()))
 
 
 def render(options: argparse.Namespace) -> None:
     """vcam render: a voice recording becomes a film."""
-    _film(options.voice, options.output, _config(options), options.mode)
+    _film(options.voice, options.output, run_options.read_face(options), options.mode)
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -109,29 +96,6 @@ def doctor(options: argparse.Namespace) -> None:
             _plain(f"    mend it:  {check.mend}", "cyan")
 
 
-def status(options: argparse.Namespace) -> None:
-    """vcam status: how the running vcam is."""
-    from vcam import control, hud
-
-    _plain(hud.line(Snapshot.of_json(control.ask({"do": "status"})["status"])))
-
-
-def monitor(options: argparse.Namespace) -> None:
-    """vcam monitor: the display of the running vcam, in any terminal."""
-    from vcam import control
-
-    with _display() if out.is_terminal else _log() as watch:
-        for news in control.asked({"do": "watch"}):
-            watch(Snapshot.of_json(news["status"]))
-
-
-def stop(options: argparse.Namespace) -> None:
-    """vcam stop: end the running vcam."""
-    from vcam import control
-
-    control.ask({"do": "stop"})
-
-
 def bench(options: argparse.Namespace) -> None:
     """vcam bench: one live run, and the cost of each stage."""
     from vcam import bench as measure
@@ -144,7 +108,7 @@ def bench(options: argparse.Namespace) -> None:
         face, options.wav, options.fps, options.size, options.seconds, options.frames
     )
     with out.status("starting the engine") as status:
-        now_and_then = _at_most(LOG_EVERY, lambda note: print(note, file=sys.stderr, flush=True))
+        now_and_then = screen.at_most(screen.LOG_EVERY, screen.say)
         say = status.update if out.is_terminal else now_and_then
         report = measure.measure(asked, say, _tell if options.json else lambda name, found: None)
     if not options.json:
@@ -173,64 +137,17 @@ def dub(options: argparse.Namespace) -> None:
     _plain(f"{options.output.resolve()}: {became}")
 
 
-def _config(options: argparse.Namespace) -> RunConfig:
-    return RunConfig(
-        profile=options.profile, fps=options.fps, size=options.size, output=options.output_size
-    )
-
-
 def _live(config: RunConfig, hud: bool) -> Snapshot:
     from vcam.live import live
 
-    with _display() if hud and out.is_terminal else _log() as watch:
+    with screen.watching(hud) as watch:
         last = live(config, watch)
     _plain(_summary(last))
     return last
 
 
-@contextmanager
-def _display() -> Iterator[Callable[[Snapshot], None]]:
-    """Draw the HUD a few times a second."""
-    from vcam import hud
-
-    with Live(console=out, auto_refresh=False, transient=True) as screen:
-        yield _at_most(DRAW_EVERY, lambda now: screen.update(hud.render(now), refresh=True))
-
-
-@contextmanager
-def _log() -> Iterator[Callable[[Snapshot], None]]:
-    """Say a line on standard error now and then, and at once when the engine's state changes."""
-    from vcam import hud
-
-    said: Callable[[Snapshot], None] = _at_most(
-        LOG_EVERY, lambda now: print(hud.line(now), file=sys.stderr, flush=True)
-    )
-    state = ""
-
-    def watch(now: Snapshot) -> None:
-        nonlocal state
-        if now.engine.state != state:
-            state = now.engine.state
-            print(f"engine {state} {now.engine.note}".rstrip(), file=sys.stderr, flush=True)
-        said(now)
-
-    yield watch
-
-
 def _tell(name: str, found: object) -> None:
     print(json.dumps({name: found}), flush=True)
-
-
-def _at_most(period: float, act: Callable[[News], None]) -> Callable[[News], None]:
-    last = time.monotonic()
-
-    def watch(now: News) -> None:
-        nonlocal last
-        if time.monotonic() - last >= period:
-            last = time.monotonic()
-            act(now)
-
-    return watch
 
 
 def _summary(last: Snapshot) -> str:
@@ -271,5 +188,5 @@ def _list(title: str, rows: list[tuple[str, str | None]]) -> None:
         _plain(f"  {name}" + (f"\n      {trouble}" if trouble else ""), "dim" if trouble else None)
 
 
-_ALL = (run, render, demo, dub, bench, status, monitor, stop, devices, doctor)
+_ALL = (run, render, demo, dub, bench, devices, doctor)
 COMMANDS = {command.__name__: command for command in _ALL}

@@ -12,6 +12,13 @@ WINDOW = 100  # blocks, a second of sound: a lasting change of latency is believ
 FOLLOW = 0.05  # share of the remaining error that each block corrects: no step is passed on
 
 
+def slept() -> float:
+    """Seconds that this machine has slept since it was started; 0 where the system hides it."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
+
+
 class MediaClock:
     """Ticks of a sound card against monotonic seconds.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from vcam.config import require_picture
 from vcam.errors import ConfigError
 from vcam.media import Frame, Image
 
@@ -38,9 +39,7 @@ class Composer:
     """
 
     def __init__(self, size: tuple[int, int], framing: Framing | None = None) -> None:
-        width, height = size
-        if not (128 <= width <= 3840 and 128 <= height <= 2160) or width % 2 or height % 2:
-            raise ConfigError(f"a picture of {width}x{height}: give even numbers, 128 to 3840x2160")
+        require_picture(*size)
         self._size, self._framing = size, framing or Framing()
         self._plate: Image | None = None
 

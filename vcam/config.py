@@ -13,10 +13,13 @@ from typing import Any, TypeVar, get_type_hints
 import yaml
 
 from vcam.errors import ConfigError
+from vcam.presence import Presence
 
 T = TypeVar("T")
 
 FPS_CHOICES = (25, 30)
+MODES = ("talk", "broadcast")  # of ARTalk: 0.12 s behind, or exact and four seconds behind
+FILM = ".mp4"  # what a file must end with to be a camera
 LARGEST_FILE = 1 << 20  # bytes of YAML; a profile is a few hundred
 # What PyYAML's constructors raise for values such as `!!int ""`.
 _STUMBLES = (ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError)
@@ -29,21 +32,35 @@ class RunConfig:
     profile: str = "demo"
     microphone: str | None = None  # a name; None takes the system's default
     wav: Path | None = None  # play this file in place of the microphone
+    loop: bool = False  # play it again and again
     voice: str = "auto"  # the virtual microphone: auto, none, or the name of an output
     camera: str = "auto"
     fps: int = 30
     size: int = 512  # of the square the engine draws
     output: str = ""  # WIDTHxHEIGHT of the picture; empty: the square itself
     seconds: float | None = None  # stop after so long
+    mode: str = ""  # of ARTalk; empty: the profile's own
+    begin: str = "live"  # the presence to begin with
+    metrics: Path | None = None  # keep the numbers here for Prometheus
 
     @property
     def picture(self) -> tuple[int, int]:
         """Width and height of what the camera gets."""
         return picture_size(self.output) if self.output else (self.size, self.size)
 
+    @property
+    def films(self) -> bool:
+        """Whether the camera is a file."""
+        return self.camera.lower().endswith(FILM)
+
     def __post_init__(self) -> None:
         if self.output:
             picture_size(self.output)
+        if self.mode not in ("", *MODES):
+            raise ConfigError(f"--mode {self.mode:.40}: give {' or '.join(MODES)}")
+        if self.loop and self.wav is None:
+            raise ConfigError("--loop: give the file to play again and again, --wav FILE")
+        Presence.of(self.begin)
         if self.fps not in FPS_CHOICES:
             raise ConfigError(f"--fps {self.fps}: vcam runs at 25 or 30 frames per second")
         if not 128 <= self.size <= 1024 or self.size % 2:
@@ -57,10 +74,17 @@ def picture_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{3,4})x(\d{3,4})", text)
     if not found:
         raise ConfigError(f"--output-size {text:.20}: write WIDTHxHEIGHT, such as 1280x720")
-    width, height = int(found[1]), int(found[2])
+    size = int(found[1]), int(found[2])
+    require_picture(*size)
+    return size
+
+
+def require_picture(width: int, height: int) -> None:
+    """Raise ConfigError unless a picture may have this size."""
     if not (128 <= width <= 3840 and 128 <= height <= 2160) or width % 2 or height % 2:
-        raise ConfigError(f"--output-size {text}: give even numbers, from 128x128 to 3840x2160")
-    return width, height
+        raise ConfigError(
+            f"a picture of {width}x{height}: give even numbers, from 128x128 to 3840x2160"
+        )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,12 +1,10 @@
 """The local socket of a run: typed requests and replies, one JSON line each, for its owner alone.
 
-    {"do": "status"}                       -> {"ok": true, "status": {...}}
-    {"do": "switch", "profile": "me"}      -> {"ok": true}
-    {"do": "stop"}                         -> {"ok": true}
-    {"do": "watch"}                        -> {"ok": true}, then {"status": {...}} again and again
-
-A Unix socket with mode 0600 in a folder with mode 0700; on Linux the peer's user is checked too.
-Lines, rates and the number of clients are limited; a client that does not read is dropped.
+What may be asked is in `requests`. A Unix socket with mode 0600 in a folder with mode 0700; on
+Linux the peer's user is checked too. Lines, rates and the number of clients are limited; a client
+that does not read is dropped. Whoever listens holds a lock on a file beside the socket, which the
+kernel takes back when the process is killed: so there is one run per user, and a socket that is
+left over is known to be.
 """
 
 from __future__ import annotations
@@ -16,90 +14,31 @@ import json
 import os
 import selectors
 import socket
-import stat
 import struct
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from vcam.config import build
-from vcam.errors import ConfigError, DeviceError, VcamError
+from vcam import places
+from vcam.errors import ConfigError, DeviceError, NotRunning, VcamError
+from vcam.requests import Request, Watch, read_request
 
 LONGEST_LINE = 4096  # bytes of a request
 MOST_CLIENTS = 64
 MOST_REQUESTS = 50  # a second and client
 MOST_UNREAD = 1 << 18  # bytes that a client may leave unread
 IDLE = 60.0  # seconds after which a silent client is let go
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How is the run?"""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class Switch:
-    """Show another face."""
-
-    profile: str
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Tell how the run is, again and again."""
-
-
-Request = Status | Stop | Switch | Watch
-REQUESTS: dict[str, type[Request]] = {
-    "status": Status,
-    "stop": Stop,
-    "switch": Switch,
-    "watch": Watch,
-}
-
-
-def read_request(line: bytes) -> Request:
-    """The request in a line of JSON; ConfigError says what is wrong with it."""
-    try:
-        data = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError("a request is one line of JSON") from error
-    if not isinstance(data, dict) or not isinstance(data.get("do"), str):
-        raise ConfigError('a request is an object with "do"')
-    kind = REQUESTS.get(data.pop("do"))
-    if kind is None:
-        raise ConfigError(f"unknown request; known are {', '.join(REQUESTS)}")
-    return build(kind, data, "request")
-
-
-def folder() -> Path:
-    """The run-time folder, made and checked: ours, and closed to others."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    path = Path(base) / "vcam" if base else Path(tempfile.gettempdir()) / f"vcam-{os.getuid()}"
-    try:
-        path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
-    except OSError as error:
-        raise DeviceError(f"cannot use {path}: {error.strerror}; set XDG_RUNTIME_DIR") from error
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise DeviceError(f"{path} belongs to somebody else; remove it, or set XDG_RUNTIME_DIR")
-    path.chmod(0o700)
-    return path
+PATIENCE = 10.0  # seconds that a client waits for an answer
 
 
 def socket_path() -> Path:
     """Where the running vcam listens."""
-    return folder() / "control.sock"
+    return places.runtime() / "control.sock"
 
 
 @dataclass
@@ -130,7 +69,12 @@ class ControlServer:
 
     def start(self) -> None:
         """Listen. Raises DeviceError when another vcam of this user does already."""
-        self._listener = _listening(self.path)
+        self._lock = locked(lock_path(self.path))
+        try:
+            self._listener = _listening(self.path)
+        except OSError as error:
+            self._lock.close()
+            raise DeviceError(f"cannot listen at {self.path}: {error.strerror}") from error
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._clients: dict[int, _Client] = {}
@@ -153,6 +97,7 @@ class ControlServer:
         self._selector.close()
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
+        self._lock.close()
 
     def _serve(self) -> None:
         while not self._stop.is_set():
@@ -214,6 +159,10 @@ class ControlServer:
         except VcamError as error:
             self._refuse(client, str(error))
             return
+        except Exception as error:  # a bug: told, and the run goes on; it can still be stopped
+            traceback.print_exc()
+            self._refuse(client, f"vcam stumbled: {error!r}")
+            return
         client.unsent += json.dumps(reply).encode() + b"\n"
 
     def _refuse(self, client: _Client, reason: str, closing: bool = False) -> None:
@@ -248,27 +197,73 @@ class ControlServer:
             client.socket.close()
 
 
-def ask(request: Mapping[str, Any], path: Path | None = None) -> dict[str, Any]:
-    """The running vcam's reply; DeviceError if none runs, ConfigError if it refuses."""
-    return next(asked(request, path))
+def ask(
+    request: Mapping[str, Any], path: Path | None = None, patience: float = PATIENCE
+) -> dict[str, Any]:
+    """The running vcam's reply within `patience` seconds.
+
+    NotRunning if there is none, ConfigError if it refuses, DeviceError if it does not answer.
+    """
+    for reply in asked(request, path, patience):
+        return reply
+    raise NotRunning("vcam ended before it answered")
 
 
-def asked(request: Mapping[str, Any], path: Path | None = None) -> Iterator[dict[str, Any]]:
+def asked(
+    request: Mapping[str, Any], path: Path | None = None, patience: float = PATIENCE
+) -> Iterator[dict[str, Any]]:
     """As `ask`, and every further line, for as long as the run lasts."""
-    path = path or socket_path()
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(10.0)
-        try:
-            line.connect(str(path))
-        except OSError as error:
-            raise DeviceError("no vcam is running here; start one with: vcam run") from error
+    with contextlib.suppress(ConnectionError), connected(path, patience) as line:
         line.sendall(json.dumps(request).encode() + b"\n")
         with line.makefile("rb") as replies:
-            for reply in replies:
+            for reply in _patiently(replies):
                 data: dict[str, Any] = json.loads(reply)
                 if data.get("ok") is False:
                     raise ConfigError(str(data.get("error")))
                 yield data
+
+
+@contextlib.contextmanager
+def connected(path: Path | None = None, patience: float = PATIENCE) -> Iterator[socket.socket]:
+    """A connection to the running vcam, on which nothing lasts longer than `patience` seconds.
+
+    NotRunning if there is none.
+    """
+    if not hasattr(socket, "AF_UNIX"):
+        raise NotRunning("a running vcam cannot be asked on this system, which has no Unix sockets")
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(patience)
+        try:
+            line.connect(str(path or socket_path()))
+        except OSError as error:
+            raise NotRunning("no vcam is running here; start one with: vcam start") from error
+        yield line
+
+
+def _patiently(replies: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from replies
+    except TimeoutError as error:
+        raise DeviceError("vcam runs but does not answer; end it with: vcam stop") from error
+
+
+def lock_path(path: Path | None = None) -> Path:
+    """The lock beside the socket `path`."""
+    return (path or socket_path()).with_suffix(".lock")
+
+
+def locked(path: Path) -> BinaryIO:
+    """The locked file `path`; DeviceError when another run has it. Whoever inherits it holds it."""
+    import fcntl
+
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    lock = os.fdopen(file, "r+b", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise DeviceError("another vcam is running; end it with: vcam stop") from error
+    return lock
 
 
 def _listening(path: Path) -> socket.socket:
@@ -276,11 +271,7 @@ def _listening(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     with contextlib.ExitStack() as failing:
         failing.callback(listener.close)
-        if path.exists():
-            with socket.socket(socket.AF_UNIX) as probe:
-                if probe.connect_ex(str(path)) == 0:
-                    raise DeviceError("another vcam is running; end it with: vcam stop")
-            path.unlink()
+        path.unlink(missing_ok=True)  # whoever holds the lock is the only one
         before = os.umask(0o177)
         try:
             listener.bind(str(path))
@@ -292,11 +283,18 @@ def _listening(path: Path) -> socket.socket:
     return listener
 
 
+def peer_pid(line: socket.socket) -> int | None:
+    """Who is at the other end of a connection, as the kernel tells; None where it does not."""
+    return _credentials(line)[0] if sys.platform == "linux" else None
+
+
 def _is_ours(peer: socket.socket) -> bool:
     """Whether the other end is this user; elsewhere than on Linux the socket's mode must do."""
-    if sys.platform != "linux":
-        return True
-    _, user, _ = struct.unpack(
-        "3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    )
-    return bool(user == os.getuid())
+    return sys.platform != "linux" or _credentials(peer)[1] == os.getuid()
+
+
+def _credentials(line: socket.socket) -> tuple[int, int]:
+    """Process and user at the other end, as the kernel knows them (Linux)."""
+    packed = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    process, user, _ = struct.unpack("3i", packed)
+    return process, user

@@ -4,6 +4,7 @@ VcamError            anything the user can act on: one line and exit code 1
 ├── ConfigError      a setting, profile or command line that cannot be used
 ├── MediaError       a sound or video file that cannot be read or written
 ├── DeviceError      a microphone, camera or sound server that is not there or refuses
+│   └── NotRunning   no vcam is running that could be asked
 ├── WeightsError     a checkpoint that is missing, damaged, unsafe or of another model
 └── EngineError      the engine process cannot be started or has died
     └── GaveUp       it cannot go on as things are, and may later
@@ -24,6 +25,10 @@ class MediaError(VcamError):
 
 class DeviceError(VcamError):
     """A microphone, camera or sound server that is not there or refuses."""
+
+
+class NotRunning(DeviceError):
+    """No vcam is running that could be asked."""
 
 
 class WeightsError(VcamError):

@@ -34,7 +34,8 @@ def line(now: Snapshot) -> str:
     """The same in one line, for a log."""
     latency = now.latency_ms
     return (
-        f"{now.engine.state} {now.fps:.1f} fps, latency {latency.p50:.0f}/{latency.p95:.0f}/"
+        f"{now.engine.state}{'' if now.presence == 'live' else f' ({now.presence})'} "
+        f"{now.fps:.1f} fps, latency {latency.p50:.0f}/{latency.p95:.0f}/"
         f"{latency.p99:.0f} ms, on time {now.on_time:.2%}, late {now.late}, dropped {now.dropped}, "
         f"level {now.level_db:.0f} dB{', speaking' if now.engine.speaking else ''}, "
         f"overflows {now.overflows}, camera {now.camera}"
@@ -64,6 +65,8 @@ def _title(now: Snapshot) -> Text:
     engine = now.engine
     title = Text.assemble(" vcam ", (now.profile, "bold"), "  ")
     title.append(f"● {engine.state}", STATE.get(engine.state, ""))
+    if now.presence != "live":
+        title.append(f"  {now.presence}", "bold yellow")
     title.append(f"  {now.seconds // 60:02.0f}:{now.seconds % 60:02.0f} ", "dim")
     return title
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -14,61 +15,66 @@ from typing import Any
 import cv2
 import numpy as np
 
-from vcam import profile
-from vcam.audio import portaudio
-from vcam.audio.microphone import Microphone, WavFile
-from vcam.audio.portaudio import default_source
-from vcam.audio.steady import Occasionally, SteadySource
-from vcam.audio.virtual_mic import VirtualMicrophone
-from vcam.camera.open import FILM, open_camera
-from vcam.camera.steady import SteadyCamera
+from vcam import curtain, devices, logs, profile, requests, settings
+from vcam.audience import Audience
+from vcam.badge import Stamp
+from vcam.clock import slept
 from vcam.config import RunConfig
-from vcam.control import ControlServer, Request, Status, Stop, Switch, Watch
-from vcam.errors import DeviceError
+from vcam.control import ControlServer
+from vcam.diary import Diary
+from vcam.errors import ConfigError, DeviceError, VcamError
 from vcam.finish import facts, finishing
 from vcam.link.child import ChildLink
-from vcam.media import Image
-from vcam.session import Session
+from vcam.logs import log
+from vcam.media import Frame, Image
+from vcam.metrics import Metrics
+from vcam.presence import Presence
+from vcam.profile import Profile
+from vcam.session import LOOK, Session
 from vcam.stages import Camera
 from vcam.stats import Snapshot
 
 SWITCH = 0.001  # seconds a thread may keep the interpreter, so that drawing never delays a frame
+SELDOM = 1.0  # seconds between two snapshots while nobody looks
+SLEPT = 1.0  # seconds of the machine's sleep that are worth a line
+
+Watcher = Callable[[Snapshot], None]
 
 
-def live(config: RunConfig, watch: Callable[[Snapshot], None] = lambda now: None) -> Snapshot:
+def live(config: RunConfig, watch: Watcher | None = None, alone: bool = False) -> Snapshot:
     """Live until Ctrl-C, the end of the file, or `config.seconds`; return the last snapshot.
 
-    Raises VcamError when something cannot be opened, or a camera fails.
+    Raises VcamError when something cannot be opened, or a camera fails; with `alone` also when
+    another run of this user can be asked already.
     """
     sys.setswitchinterval(SWITCH)
-    with Run(config, watch) as run, _signals(run.session.stop):
+    with Run(config, watch, alone) as run, _signals(run.session.stop):
         return run.live()
 
 
 class Run:
     """A live run: its devices, its engine, and what may be asked of it while it lives."""
 
-    def __init__(self, config: RunConfig, watch: Callable[[Snapshot], None]) -> None:
+    def __init__(self, config: RunConfig, watch: Watcher | None, alone: bool = False) -> None:
         """Open everything; what was opened is closed again when something cannot be."""
         self._config, self._watch = config, watch
-        self._now = Snapshot()
-        chosen = profile.load(config.profile)
-        chosen.require_consent()
-        self._finish = finishing(chosen, config.picture, config.fps)
+        self._coming = config  # the settings once the engine that is being loaded takes over
+        self._now, self._due, self._living = Snapshot(), 0.0, False
+        self._diary, self._slept = Diary(), slept()
         with ExitStack() as opening:
-            self._camera = _camera(config, facts(chosen))
-            opening.callback(self._camera.close)
-            self._link = ChildLink(chosen, config.fps, config.size)
-            opening.callback(self._link.close)
-            portrait = placeholder(chosen.placeholder, config.size)
-            self.session = Session(
-                self._link, self._camera, config.fps, portrait, lambda frame: self._finish(frame)
-            )
-            self.session.profile = config.profile
-            self._source = _source(config, self.session)
-            self._control = _listening(self.act)
+            self._control = _listening(self.act, alone)
             if self._control:
                 opening.callback(self._control.close)
+                opening.enter_context(logs.opened())
+            self._face = self._expected = _face(config)
+            self._finish = finishing(self._face, config.picture, config.fps)
+            camera = devices.camera(config, facts(self._face))
+            opening.callback(lambda: self.session.projector.camera.close())
+            self._link = ChildLink(self._face, config.fps, config.size)
+            opening.callback(self._link.close)
+            self.session = self._session(camera)
+            self._hearing = devices.Hearing(config)
+            self._source = self._hearing.opened(self.session.hear)
             self._closing = opening.pop_all()
 
     def __enter__(self) -> Run:
@@ -79,36 +85,134 @@ class Run:
 
     def live(self) -> Snapshot:
         """Live until the end."""
-        voice = _voice(self._config, self.session)
-        chores = [self._source.mend]
-        return self.session.run(self._source, self._config.seconds, self._tell, voice, chores)
+        config, session = self._config, self.session
+        self._keep(config)
+        audience = Audience(lambda: session.projector.camera.name, session.watched)
+        chores = [self._source.mend, self._notice_face, audience.look, self._notice_sleep]
+        if config.metrics:
+            chores.append(Metrics(config.metrics, lambda: self._now).write_if_due)
+        voice = devices.voice(config, session.ring, session.leaving)
+        try:
+            return session.run(self._source, config.seconds, None, voice, [*chores, self._tell])
+        except VcamError as error:
+            log.error("fails: %s", error)
+            raise
+        finally:
+            self._living = False
+            log.info("%s", self._diary.end())
 
-    def act(self, request: Request) -> Mapping[str, Any]:
+    def act(self, request: requests.Request) -> Mapping[str, Any]:
         """Do what the control socket was asked for. Raises VcamError when it cannot be done."""
+        if isinstance(request, requests.Status | requests.Watch):
+            now = self._look() if self._living else self._now
+            return {"status": now.as_json(), "pid": os.getpid(), "service": _is_a_service()}
+        if not self._living:
+            raise ConfigError("vcam is still starting, or ends already; ask again in a moment")
+        log.info("asked: %s", requests.told(request))
         match request:
-            case Stop():
+            case requests.Stop():
                 self.session.stop()
-            case Switch(name):
-                self._switch(name)
-            case Status() | Watch():
-                return {"status": self._now.as_json()}
+            case requests.Switch(name):
+                self._switch(replace(self._config, profile=name, mode=""))
+            case requests.Mode(mode):
+                self._change_mode(mode)
+            case requests.Camera(name):
+                self._change_camera(replace(self._config, camera=name))
+            case requests.Microphone(name):
+                named = None if name == devices.DEFAULT else name
+                self._hearing.choose(named)
+                self._keep(replace(self._config, microphone=named, wav=None, loop=False))
+            case requests.Be(changes):
+                presence = replace(self.session.presence, **changes)
+                self.session.be(presence)
+                self._keep(replace(self._config, begin=str(presence)))
+                return {"presence": str(presence)}
         return {}
 
-    def _switch(self, name: str) -> None:
-        chosen = profile.load(name)
-        chosen.require_consent()
-        self._link.switch(chosen)
-        self._finish = finishing(chosen, self._config.picture, self._config.fps)
-        self.session.profile = name
+    def _session(self, camera: Camera) -> Session:
+        config, face = self._config, self._face
+        session = Session(
+            self._link,
+            camera,
+            config.fps,
+            placeholder(face.placeholder, config.size),
+            lambda frame: self._finish(frame),
+            card=Stamp(face.badge)(Frame(-1, curtain.card(config.picture))).array(),
+        )
+        session.profile = _name(face)
+        session.be(Presence.of(config.begin))
+        return session
 
-    def _tell(self, now: Snapshot) -> None:
-        self._now = replace(now, trouble=_troubles(self._source, self._camera))
-        self._watch(self._now)
-        if self._control and self._control.watched:
+    def _switch(self, config: RunConfig) -> None:
+        """Load the face of `config`; it is on show once its engine takes over."""
+        self._expected = _face(config)
+        self._coming = config
+        self._link.switch(self._expected)
+
+    def _change_mode(self, mode: str) -> None:
+        backends = self._link.status().backends
+        if backends and backends[0] != "artalk":
+            raise ConfigError(f"only ARTalk has modes; the motion here is {backends[0]}")
+        self._switch(replace(self._config, mode=mode))
+
+    def _change_camera(self, config: RunConfig) -> None:
+        """Open the new camera before the old one is closed: a frame is late, none is missing."""
+        camera = devices.camera(config, facts(self._face))
+        before = self.session.projector.change_camera(camera)
+        self._keep(config)
+        before.close()
+
+    def _notice_face(self) -> None:
+        """Another engine has taken over: finish its frames as its profile says."""
+        face = self._link.profile
+        if face is self._face:
+            return
+        self._face = face
+        self._finish = finishing(face, self._config.picture, self._config.fps)
+        self.session.profile = _name(face)
+        if face is self._expected:
+            coming = self._coming
+            self._keep(replace(self._config, profile=coming.profile, mode=coming.mode))
+
+    def _notice_sleep(self) -> None:
+        """Linux stops the clock of everything here while the machine sleeps."""
+        before, self._slept = self._slept, slept()
+        if self._slept - before > SLEPT:
+            log.info("the machine slept for %.0f s", self._slept - before)
+
+    def _keep(self, config: RunConfig) -> None:
+        """These are the settings now, also for a run that begins after a crash."""
+        self._config = config
+        if self._control:
+            try:
+                settings.keep(config)
+            except (OSError, VcamError) as error:
+                log.warning("the settings cannot be kept: %s", error)
+
+    def _look(self) -> Snapshot:
+        shown = self.session.projector.camera
+        return replace(self.session.snapshot(), trouble=devices.troubles(self._source, shown))
+
+    def _tell(self) -> None:
+        """Tell whoever watches, 8 times a second, and the log, at least once."""
+        self._living = True
+        seconds = self.session.seconds
+        if seconds < self._due:
+            return
+        watched = self._control is not None and self._control.watched
+        self._due = seconds + (LOOK if watched or self._watch else SELDOM)
+        self._now = self._look()
+        for entry in self._diary.entries(self._now):
+            log.info("%s", entry)
+        if self._watch:
+            self._watch(self._now)
+        if self._control and watched:
             self._control.publish(self._now.as_json())
 
 
-def _listening(act: Callable[[Request], Mapping[str, Any]]) -> ControlServer | None:
+def _listening(
+    act: Callable[[requests.Request], Mapping[str, Any]], alone: bool
+) -> ControlServer | None:
     """The started server; None where there can be none, or another run of this user has it."""
     if not hasattr(socket, "AF_UNIX"):
         return None
@@ -116,29 +220,26 @@ def _listening(act: Callable[[Request], Mapping[str, Any]]) -> ControlServer | N
         control = ControlServer(act)
         control.start()
     except DeviceError:
+        if alone:
+            raise
         return None
     return control
 
 
-def _camera(config: RunConfig, told: dict[str, str]) -> Camera:
-    """The camera; one that is a device comes back by itself when it was taken away."""
-    if config.camera == "none" or config.camera.lower().endswith(FILM):
-        return open_camera(config.camera, config.picture, config.fps, told)
-    return SteadyCamera(lambda: open_camera(config.camera, config.picture, config.fps))
+def _face(config: RunConfig) -> Profile:
+    """The profile to be shown, in the mode that was asked for; ConfigError if it may not."""
+    chosen = profile.load(config.profile)
+    chosen.require_consent()
+    return replace(chosen, mode=config.mode) if config.mode else chosen
 
 
-def _source(config: RunConfig, session: Session) -> SteadySource:
-    wav, name = config.wav, config.microphone
-    if wav is not None:
-        return SteadySource(lambda hear: WavFile(wav, hear), session.hear)
-    wanted = Occasionally(default_source) if name is None else str
-    return SteadySource(lambda hear: Microphone(name, hear), session.hear, wanted)
+def _is_a_service() -> bool:
+    """Whether systemd started this very process, and will start it again."""
+    return os.environ.get("SYSTEMD_EXEC_PID") == str(os.getpid())
 
 
-def _troubles(source: SteadySource, camera: Camera) -> tuple[str, ...]:
-    """What is wrong with the devices now."""
-    seen = camera.trouble if isinstance(camera, SteadyCamera) else ""
-    return tuple(trouble for trouble in (source.trouble, seen) if trouble)
+def _name(face: Profile) -> str:
+    return face.folder.name if face.folder else "demo"
 
 
 def placeholder(path: Path | None, size: int) -> Image | None:
@@ -148,24 +249,6 @@ def placeholder(path: Path | None, size: int) -> Image | None:
         return None
     picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-
-
-def _voice(config: RunConfig, session: Session) -> VirtualMicrophone | None:
-    """The virtual microphone; "auto" does without where none can be made."""
-    if config.voice == "none" or (config.voice == "auto" and not _can_make_voice()):
-        return None
-    device = None if config.voice == "auto" else config.voice
-    return VirtualMicrophone(session.ring, session.leaving, device)
-
-
-def _can_make_voice() -> bool:
-    if portaudio.server_name() is None:
-        return False
-    try:
-        portaudio.require_bridge()
-    except DeviceError:
-        return False
-    return True
 
 
 @contextmanager

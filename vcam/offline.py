@@ -18,17 +18,15 @@ import numpy as np
 from vcam import profile
 from vcam.audio.wav import read_wav
 from vcam.backends import Asked, Opened, open_stages
-from vcam.camera.open import FILM
 from vcam.camera.video_file import VideoFile
-from vcam.config import RunConfig
+from vcam.config import FILM, RunConfig
 from vcam.engine import Engine, Finished
 from vcam.errors import MediaError
 from vcam.finish import Finish, facts, finishing
 from vcam.media import AudioChunk, FloatArray, Frame
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
-from vcam.session import Recorder
-from vcam.stages import Batching, MouthPainter
+from vcam.stages import Batching, MouthPainter, Recorder
 
 BLOCK = 1920  # ticks stepped at a time; any size gives the same frames
 BATCH = 4  # frames painted at once, where that is faster

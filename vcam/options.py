@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from vcam import __version__, models_cli, profile_cli
-from vcam.config import FPS_CHOICES
-from vcam.profile import MODES
+from vcam import __version__, daemon_cli, models_cli, profile_cli, run_options
+from vcam.config import MODES
 
 SAMPLE = Path(__file__).parent / "assets" / "hello.wav"
 
-Command: TypeAlias = Callable[[argparse.Namespace], None]
+Command: TypeAlias = Callable[[argparse.Namespace], int | None]
 if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -29,25 +28,16 @@ def parser(actions: Mapping[str, Command]) -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text)
         add(command)
         command.set_defaults(command=actions[name])
+    daemon_cli.add_parser(commands)
     models_cli.add_parser(commands)
     profile_cli.add_parser(commands)
     return whole
 
 
 def _run(parser: argparse.ArgumentParser) -> None:
-    _face(parser)
-    sound = parser.add_mutually_exclusive_group()
-    sound.add_argument("--mic", metavar="NAME", help="a microphone of `vcam devices`")
-    sound.add_argument("--wav", metavar="FILE", type=Path, help="play a file as the microphone")
+    run_options.add(parser)
     parser.add_argument(
-        "--camera", default="auto", metavar="NAME", help="auto, a camera, FILE.mp4, or none"
-    )
-    parser.add_argument(
-        "--voice", default="auto", metavar="NAME", help="virtual microphone: auto, an output, none"
-    )
-    parser.add_argument("--seconds", type=float, help="stop after so long")
-    parser.add_argument(
-        "--no-hud", dest="hud", action="store_false", help="log a line every 5 s instead"
+        "--no-hud", dest="hud", action="store_false", help="say a line every 5 s instead"
     )
     parser.add_argument("--json", action="store_true", help="print the last numbers as JSON")
 
@@ -55,7 +45,7 @@ def _run(parser: argparse.ArgumentParser) -> None:
 def _render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("voice", type=Path, metavar="VOICE.wav")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
-    _face(parser)
+    run_options.add_face(parser)
     parser.add_argument(
         "--mode", default="broadcast", choices=MODES, help="how ARTalk decodes: exact, or as live"
     )
@@ -82,7 +72,7 @@ def _dub(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    _face(parser)
+    run_options.add_face(parser)
     parser.add_argument("--wav", metavar="FILE", type=Path, default=SAMPLE)
     parser.add_argument("--seconds", type=float, default=60.0, help="of the live run; 0: none")
     parser.add_argument("--frames", type=int, default=300, help="timed one by one; 0: none")
@@ -100,24 +90,12 @@ def _nothing(parser: argparse.ArgumentParser) -> None:
     """No options."""
 
 
-def _face(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", default="demo", metavar="NAME", help="whose face")
-    parser.add_argument("--fps", type=int, default=30, choices=FPS_CHOICES)
-    parser.add_argument("--size", type=int, default=512, help="side of the square that is drawn")
-    parser.add_argument(
-        "--output-size", default="", metavar="WxH", help="of the picture, such as 1280x720"
-    )
-
-
 _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "run": ("live, from the microphone to the camera", _run),
     "render": ("make a film of a voice recording", _render),
     "demo": ("let the demo avatar speak", _demo),
     "dub": ("repaint the mouth in a film for another voice", _dub),
     "bench": ("measure what this machine can do", _bench),
-    "status": ("say how the running vcam is", _nothing),
-    "monitor": ("show the display of the running vcam", _nothing),
-    "stop": ("end the running vcam", _nothing),
     "devices": ("list microphones and cameras", _nothing),
     "doctor": ("say what works here, and what mends the rest", _nothing),
 }

@@ -78,6 +78,10 @@ class PresentationDelay:
         """Whether enough frames have come to trust the delay."""
         return len(self._lateness) >= self.LEARNED
 
+    def excuse(self) -> None:
+        """The next frames come from an engine that wakes up, and say nothing of its pace."""
+        self._skip = self.SKIPPED
+
     def arrived(self, lateness: int, behind: int = 0) -> None:
         """A frame came in `lateness` ticks after its sound was heard.
 

@@ -14,7 +14,7 @@ import yaml
 from vcam.backends import MOTION, MOUTH, RENDERER
 from vcam.badge import Badge
 from vcam.compose import Framing
-from vcam.config import build, read_yaml, suggestion
+from vcam.config import MODES, build, read_yaml, suggestion
 from vcam.consent import Consent, require
 from vcam.errors import ConfigError
 from vcam.motion.sliding import TalkSettings
@@ -25,7 +25,6 @@ VERSION = 2
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 SETTINGS = "profile.yaml"
 SHIPPED = Path(__file__).parents[1] / "profiles"
-MODES = ("talk", "broadcast")
 BACKGROUND = re.compile(r"keep|blur|black|#[0-9A-Fa-f]{6}|background\.(png|jpg)")
 LONGEST_TITLE = 80
 MOST_SEED = 2**32 - 1

@@ -1,9 +1,9 @@
-"""One live run of the rim: it opens the devices, holds the link and owns every thread.
+"""One live run of the rim: it hears, holds the link, and owns every thread.
 
 Three threads. The *audio thread* belongs to the microphone and only copies. The *camera thread*
-shows each frame at its tick plus the presentation delay, whatever the engine does. The caller's
-thread minds the rest: it mends the engine, keeps the ticks going when the microphone is silent,
-and draws.
+(`projector`) shows each frame at its tick plus the presentation delay, whatever the engine does.
+The caller's thread minds the rest: it mends the engine, keeps the ticks going when the microphone
+is silent, and draws.
 """
 
 from __future__ import annotations
@@ -12,59 +12,27 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from vcam.audio.ring import RingBuffer
 from vcam.audio.steady import Source
-from vcam.clock import MediaClock
-from vcam.engine import Finished, memory_mib
-from vcam.errors import EngineError, VcamError
+from vcam.engine import memory_mib
+from vcam.errors import EngineError
 from vcam.link import EngineLink
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, Frame, Image, frame_ticks
-from vcam.playout import Playout, PresentationDelay
-from vcam.stages import Camera
-from vcam.stats import Snapshot, Stats
+from vcam.presence import Presence
+from vcam.projector import Projector
+from vcam.stages import Camera, Voice
+from vcam.stats import Snapshot
 
 TURN = 0.05  # seconds between two looks of the caller's thread
+LOOK = 0.125  # seconds between two snapshots for whoever watches
 STALL = TICKS_PER_SECOND // 4  # this long without sound, and silence takes its place
 LAG = TICKS_PER_SECOND // 10  # how far behind now the replacing silence stays
-FIRST_DELAY = TICKS_PER_SECOND // 5  # until a better one is learned
-
-
-class Voice(Protocol):
-    """Where the voice leaves: a virtual microphone."""
-
-    name: str
-    underflows: int
-
-    @property
-    def offset_ms(self) -> float:
-        """How much later (+) or earlier (-) than its picture the voice leaves."""
-        ...
-
-    @property
-    def drift_ppm(self) -> float:
-        """How much faster the microphone's clock runs than the output's."""
-        ...
-
-    def start(self) -> None:
-        """Begin to play."""
-        ...
-
-    def close(self) -> None:
-        """Stop, and let go of the device."""
-        ...
-
-
-@runtime_checkable
-class Recorder(Camera, Protocol):
-    """A camera that takes sound as well: a video file."""
-
-    def hear(self, sound: AudioChunk) -> None:
-        """Append `sound`, which goes where its tick says."""
-        ...
+LONGEST_FILL = 2 * TICKS_PER_SECOND  # what is missing beyond it is left out: nobody was there
+ON_ITS_WAY = 0.03  # seconds of voice that have left already, into the output's own buffers
+BACK = TICKS_PER_SECOND // 10  # how far the voice may go back before it waits instead
 
 
 class Session:
@@ -78,82 +46,116 @@ class Session:
         placeholder: Image | None = None,
         stamp: Callable[[Frame], Frame] = lambda frame: frame,
         now: Callable[[], float] = time.monotonic,
+        card: Image | None = None,
     ) -> None:
-        """`placeholder` is shown until the first frame is ready; `stamp` marks what is sent."""
-        self._link, self._camera, self._now = link, camera, now
-        self._recorder = camera if isinstance(camera, Recorder) else None
-        self._frame_ticks = frame_ticks(fps)
-        self.ring, self._ear = RingBuffer(), threading.Lock()
-        self._clock = MediaClock(now)
-        self._playout, self._delay = Playout(), PresentationDelay(FIRST_DELAY)
-        self._showing = None if placeholder is None else Frame(-1, placeholder)
-        self._lasts = self._frame_ticks  # of the newest frame
-        self._recorded = 0  # tick up to which the recorder has heard
-        self._stats, self._stamp = Stats(now), stamp
+        """`placeholder` is shown until the first frame is ready; `stamp` marks what is sent.
+
+        `card` hides everything: a whole picture, which is not stamped.
+        """
+        self._link, self._now = link, now
+        self.projector = Projector(link, camera, fps, placeholder, card, stamp, now)
+        self._clock, self._delay = self.projector.clock, self.projector.delay
+        self._stats, self._frame_ticks = self.projector.stats, frame_ticks(fps)
+        self._ear = threading.Lock()
+        self.presence, self._watched = Presence(), True
+        self._left, self._waiting = -1.0, False  # the newest tick of voice that has left
         self.profile = ""  # whose face it is, for people
         self._silence_filled = 0
-        self._stop = threading.Event()
-        self._failure: BaseException | None = None
+
+    @property
+    def ring(self) -> RingBuffer:
+        """The last seconds of sound, as far as it may be heard."""
+        return self.projector.ring
 
     def hear(self, samples: FloatArray) -> None:
         """A block of sound has come: stamp it and pass it on. Called on the audio thread."""
         with self._ear:  # against `_fill_silence`, which appends only when no sound comes
-            chunk = self.ring.append(samples)
-            self._link.send(chunk)
+            presence, silence = self.presence, np.zeros_like(samples)
+            chunk = self.ring.append(samples if presence.voice else silence)
+            self._link.send(chunk if presence.acting else AudioChunk(chunk.start, silence))
         self._clock.heard(chunk.end)
 
     def leaving(self, when: float) -> float | None:
-        """The tick whose picture is shown at monotonic time `when`: its voice should leave then."""
-        if not self._clock.running or not self._delay.settled:
+        """The tick whose picture is shown at monotonic time `when`: its voice should leave then.
+
+        None while nobody knows or no voice may leave, and while the picture waits because it has
+        become slower: the voice waits as well, and is never heard twice.
+        """
+        if not (self.presence.voice and self._clock.running and self._delay.settled):
             return None
-        return self._clock.tick_at(when) - self._delay.ticks
+        tick = self._clock.tick_at(when) - self._delay.ticks
+        self._waiting = tick < self._left - (0 if self._waiting else BACK)
+        if self._waiting:
+            return None
+        self._left = max(self._left, tick)
+        return tick
+
+    def be(self, presence: Presence) -> None:
+        """Change what others see and hear, from the next frame and block on; from any thread.
+
+        Where the voice must stop, what has been said and not left yet never leaves.
+        """
+        with self._ear:
+            silenced = self.presence.voice and not presence.voice
+            self.presence = presence
+            if silenced:
+                leaving = self._clock.tick_at(self._now() + ON_ITS_WAY) - self._delay.ticks
+                self.ring.wipe(int(leaving))
+        self._rest()
+
+    def watched(self, watched: bool) -> None:
+        """Whether anybody reads the camera: without a reader the engine sleeps."""
+        if watched != self._watched:
+            self._watched = watched
+            self._rest()
 
     def run(
         self,
         source: Source,
         seconds: float | None = None,
-        watch: Callable[[Snapshot], None] = lambda now: None,
+        watch: Callable[[Snapshot], None] | None = None,
         voice: Voice | None = None,
         chores: Sequence[Callable[[], None]] = (),
     ) -> Snapshot:
         """Live until `stop`, the end of the source, or `seconds` after the start.
 
-        `watch` and the `chores` are called 20 times a second on the caller's thread.
+        On the caller's thread `watch` is called 8 times a second and the `chores` 20 times.
         """
-        shower = threading.Thread(target=self._show_frames, name="vcam-camera", daemon=True)
+        shower = threading.Thread(target=self.projector.run, name="vcam-camera", daemon=True)
         self._source, self._voice = source, voice
         with ExitStack() as closing:
             closing.callback(self._raise_failure)
             closing.callback(self._link.close)
             closing.callback(shower.join, 5.0)
             shower.start()
-            closing.callback(self._stop.set)
+            closing.callback(self.stop)
             # The voice first: a sound server that makes its new source the default one moves the
             # streams that listened to the old default, and the microphone would hear itself.
             for device in (voice, source) if voice else (source,):
                 device.start()
                 closing.callback(device.close)
-            while not self._stop.wait(TURN) and not self._is_over(seconds):
-                self._mend_engine()
-                self._fill_silence()
-                for chore in chores:
-                    chore()
-                watch(self.snapshot())
+            self._mind(seconds, watch, chores)
             return self.snapshot()
+
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return self._stats.seconds()
 
     def stop(self) -> None:
         """End the run from any thread."""
-        self._stop.set()
+        self.projector.stop()
 
     def snapshot(self) -> Snapshot:
         """The run as it is now."""
-        source, voice = self._source, self._voice
+        source, voice, shown = self._source, self._voice, self.projector
         newest = self.ring.read(self.ring.end - TICKS_PER_SECOND // 20, self.ring.end).samples
         level = float(np.sqrt(np.mean(np.square(newest)))) if len(newest) else 0.0
         return Snapshot(
             **self._stats.numbers(),
-            dropped=self._playout.dropped,
+            dropped=shown.playout.dropped,
             delay_ms=self._delay.milliseconds,
+            stood_ms=1000 * shown.stood / TICKS_PER_SECOND,
             microphone=source.name,
             level_db=20 * float(np.log10(max(level, 1e-6))),
             overflows=source.overflows,
@@ -162,13 +164,36 @@ class Session:
             voice_offset_ms=voice.offset_ms if voice else 0.0,
             drift_ppm=voice.drift_ppm if voice else 0.0,
             underflows=voice.underflows if voice else 0,
-            camera=self._camera.name,
-            camera_format=self._camera.format,
+            camera=shown.camera.name,
+            camera_format=shown.camera.format,
             memory_mib=memory_mib(),
             profile=self.profile,
+            presence=str(self.presence) if self._watched else f"{self.presence}, nobody watches",
             engine=self._link.status(),
-            preview=None if self._showing is None else self._showing.pixels,
+            preview=shown.picture,
         )
+
+    def _mind(
+        self,
+        seconds: float | None,
+        watch: Callable[[Snapshot], None] | None,
+        chores: Sequence[Callable[[], None]],
+    ) -> None:
+        """The caller's thread, until the run is over."""
+        look = 0.0
+        while not self.projector.wait(TURN) and not self._is_over(seconds):
+            self._mend_engine()
+            self._fill_silence()
+            for chore in chores:
+                chore()
+            if watch and self._stats.seconds() >= look:
+                look = self._stats.seconds() + LOOK
+                watch(self.snapshot())
+
+    def _rest(self) -> None:
+        resting = self.presence.still or not self._watched
+        self._link.rest(resting)
+        self.projector.rest(resting, self.presence.hidden)
 
     def _mend_engine(self) -> None:
         self._link.mend()
@@ -188,89 +213,16 @@ class Session:
             return
         if not self._clock.running and self._stats.seconds() > 1.0:
             self._clock.restart(0)
-        missing = self._clock.tick() - self.ring.end
-        if missing > STALL and not self._stop.is_set():
-            silence = np.zeros(missing - LAG, np.float32)
-            with self._ear:
-                self._link.send(self.ring.append(silence))
-            self._silence_filled += len(silence)
-
-    def _show_frames(self) -> None:
-        """The camera thread: a frame at every beat, whatever happens elsewhere."""
-        try:
-            self._await_first_frames()
-            at = self._align(self._clock.tick() - self._delay.ticks)
-            while not self._stop.is_set():
-                at = self._catch_up(at + self._frame_ticks)
-                self._collect(until=self._clock.time_of(at + self._delay.ticks))
-                self._show(at)
-                self._delay.advance(self._frame_ticks)
-        except BaseException as error:
-            self._failure = error
-            self._stop.set()
-        finally:
-            self._finish_camera()
-
-    def _await_first_frames(self) -> None:
-        """Show frames as they come until enough have come to know their delay."""
-        while not self._stop.is_set() and not self._delay.settled:
-            self._collect(until=self._now() + self._frame_ticks / TICKS_PER_SECOND)
-            self._showing = self._playout.due(self.ring.end) or self._showing
-            self._send()
-
-    def _collect(self, until: float) -> None:
-        """Take in what the engine finishes, until it is time."""
-        while (wait := until - self._now()) > 0 and not self._stop.is_set():
-            for finished in self._link.receive(self._playout.shown, wait):
-                self._take_in(finished)
-
-    def _take_in(self, finished: Finished) -> None:
-        self._delay.arrived(self._clock.tick() - finished.frame.at, finished.behind)
-        self._lasts = finished.lasts
-        self._stats.took(finished.took)
-        self._playout.add(finished.frame)
-
-    def _show(self, at: int) -> None:
-        """Show what belongs to tick `at`, or repeat the last frame and count it."""
-        frame = self._playout.due(at)
-        self._showing = frame or self._showing
-        self._send()
-        shown = self._playout.shown
-        if frame is not None and at - frame.at < self._frame_ticks:
-            self._stats.shown(self._now() - self._clock.time_of(at))
-        elif shown + self._lasts <= at:  # or else it is due still: the engine makes fewer frames
-            self._stats.shown(None)
-
-    def _send(self) -> None:
-        if self._recorder:
-            sound = self.ring.read(self._recorded, self.ring.end)
-            self._recorder.hear(sound)
-            self._recorded = sound.end
-        if self._showing is not None:
-            self._camera.send(self._stamp(self._showing))
-            self._stats.sent()
-
-    def _catch_up(self, at: int) -> int:
-        """The first beat from `at` on that is not over yet; those that are count as late.
-
-        After the delay has jumped (another engine has another) the beats come again.
-        """
-        due = self._align(self._clock.tick() - self._delay.ticks)
-        if at - due > 2 * self._frame_ticks:
-            return due
-        for _ in range(at, due, self._frame_ticks):
-            self._stats.shown(None)
-        return max(at, due)
-
-    def _align(self, tick: int) -> int:
-        return tick // self._frame_ticks * self._frame_ticks
-
-    def _finish_camera(self) -> None:
-        try:
-            self._camera.close()
-        except VcamError as error:
-            self._failure = self._failure or error
+        if self._clock.tick() - self.ring.end <= STALL or self.projector.stopped:
+            return
+        with self._ear:
+            now = self._clock.tick()
+            if now - self.ring.end > LONGEST_FILL:  # the machine slept, or was stopped
+                self.ring.skip_to(now - LONGEST_FILL)
+            silence = np.zeros(max(0, now - LAG - self.ring.end), np.float32)
+            self._link.send(self.ring.append(silence))
+        self._silence_filled += len(silence)
 
     def _raise_failure(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        if self.projector.failure is not None:
+            raise self.projector.failure

@@ -2,7 +2,7 @@
 
 A stage is weights, explicit state, `step` and `reset`. It opens no device, starts no thread and
 reads no wall clock. `reset` returns it to the state of a new stage, so that equal input gives
-equal output.
+equal output. Camera, Recorder and Voice are the devices at its end.
 """
 
 from __future__ import annotations
@@ -126,4 +126,38 @@ class Camera(Protocol):
 
     def close(self) -> None:
         """Let go of the device or finish the file; closing twice is fine."""
+        ...
+
+
+@runtime_checkable
+class Recorder(Camera, Protocol):
+    """A camera that takes sound as well: a video file."""
+
+    def hear(self, sound: AudioChunk) -> None:
+        """Append `sound`, which goes where its tick says."""
+        ...
+
+
+class Voice(Protocol):
+    """Where the voice leaves: a virtual microphone."""
+
+    name: str
+    underflows: int
+
+    @property
+    def offset_ms(self) -> float:
+        """How much later (+) or earlier (-) than its picture the voice leaves."""
+        ...
+
+    @property
+    def drift_ppm(self) -> float:
+        """How much faster the microphone's clock runs than the output's."""
+        ...
+
+    def start(self) -> None:
+        """Begin to play."""
+        ...
+
+    def close(self) -> None:
+        """Stop, and let go of the device."""
         ...

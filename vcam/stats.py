@@ -119,6 +119,7 @@ class Snapshot:
     late: int = 0  # moments at which the last frame was repeated
     dropped: int = 0  # frames that came after their moment
     delay_ms: float = 0.0
+    stood_ms: float = 0.0  # during which the machine stood still; its frames count as nothing
     gap_ms: float = 0.0  # longest time between two frames at the camera
     latency_ms: Quantiles = Quantiles()
     stages_ms: Mapping[str, Quantiles] = field(default_factory=dict)
@@ -134,6 +135,7 @@ class Snapshot:
     camera_format: str = ""
     memory_mib: float = 0.0
     profile: str = ""
+    presence: str = "live"  # or muted, idle, hidden, paused; or that nobody watches
     engine: EngineStatus = EngineStatus()
     trouble: tuple[str, ...] = ()  # what is wrong with the devices now, for people
     preview: Any = None  # [height, width, 3] uint8 RGB, small; None when nobody looks

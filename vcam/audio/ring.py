@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray
 
+FADE = TICKS_PER_SECOND // 200  # 5 ms: an end without a click
 SECONDS = 8  # ARTalk looks four seconds back; twice that leaves room for a slow reader
 
 
@@ -49,6 +50,15 @@ class RingBuffer:
         if sound.start != self.end:
             self.skip_to(sound.start)
         self.append(sound.samples)
+
+    def wipe(self, start: int) -> None:
+        """Make silence of what is held from tick `start` on: it fades out, and is gone for good."""
+        start, end = max(start, self.end - self.capacity, 0), self.end
+        sound = self._copy(start, end) if start < end else np.zeros(0, np.float32)
+        fading = min(FADE, len(sound))
+        sound[:fading] *= np.linspace(1.0, 0.0, fading, dtype=np.float32)
+        sound[fading:] = 0.0
+        self._write(start, sound)
 
     def skip_to(self, end: int) -> None:
         """Continue at tick `end`, as if what lies between had never been heard."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vcam.camera import virtual
+from vcam.config import FILM
 from vcam.errors import ConfigError, DeviceError
 from vcam.stages import Camera
 
@@ -19,7 +20,6 @@ BACKENDS = {
     "file": "vcam.camera.video_file:VideoFile",
     "none": "vcam.camera.memory:MemoryCamera",
 }
-FILM = ".mp4"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,10 @@ class EngineLink(Protocol):
         """
         ...
 
+    def rest(self, resting: bool) -> None:
+        """Want no frames for a while, or want them again: the engine sleeps, loaded."""
+        ...
+
     def status(self) -> EngineStatus:
         """How the engine is."""
         ...

@@ -65,6 +65,7 @@ class ChildLink:
         self._incomplete: EngineProcess | None = None  # a star without all of its stages
         self._timeline: deque[Change] = deque(maxlen=TIMELINE)
         self._state, self._note = "starting", ""
+        self._resting = False
         self._builder = Builder(self._cast.star, now)
         self._live = self._idle()
         self._live.open(self._cast.understudy, self._history(), not self._cast.doubled)
@@ -85,9 +86,11 @@ class ChildLink:
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Copy out the frames the live engine has announced."""
         following = self._next
-        if following is not None and (first := following.receive(shown, 0.0)):
-            self._take_over(following)
-            return first
+        if following is not None:
+            first = following.receive(shown, 0.0)
+            if first or (self._resting and following.ready):
+                self._take_over(following)
+                return first
         return self._live.receive(shown, wait)
 
     def status(self) -> EngineStatus:
@@ -99,7 +102,7 @@ class ChildLink:
             note=self._note or live.note or self._builder.note or live.vitals.remarks,
             restarts=self._restarts,
             memory_mib=live.vitals.memory_mib,
-            speaking=live.speaking,
+            speaking=live.speaking and not self._resting,
             gpu=live.vitals.gpu,
             mode=live.ready.mode if live.ready else "",
             rung=self._rung(live),
@@ -107,6 +110,19 @@ class ChildLink:
             reason=self._reason(),
             timeline=tuple(self._timeline),
         )
+
+    @property
+    def profile(self) -> Profile:
+        """The face on show; another one only once its engine has taken over."""
+        return self._cast.star
+
+    def rest(self, resting: bool) -> None:
+        """Let the live engine sleep, loaded, or wake it."""
+        with self._lock:
+            self._resting = resting
+            for process in (self._live, self._next):
+                if process is not None:
+                    process.rest(resting)
 
     def switch(self, profile: Profile) -> None:
         """Load another face beside the one on show, and change over when it is ready."""
@@ -173,6 +189,7 @@ class ChildLink:
             if self._due is None:  # the next process has just taken over
                 self._spare = process
                 return
+            process.rest(self._resting)
             process.open(self._cast.understudy, self._history(), not self._cast.doubled)
             self._live, self._due = process, None
 
@@ -238,6 +255,7 @@ class ChildLink:
         """Open `profile` beside what is live."""
         process = self._idle()
         with self._lock:
+            process.rest(self._resting)
             process.open(profile, self._history(), patient or not chosen.doubled)
             abandoned, self._next = self._next, process
             self._next_cast, self._next_since = chosen, self._now()

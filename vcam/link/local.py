@@ -21,6 +21,7 @@ class LocalLink:
         self._ring = RingBuffer()
         self._position = 0
         self._timeline: deque[Change] = deque(maxlen=32)
+        self._resting = False
 
     def send(self, sound: AudioChunk) -> None:
         """Keep the sound for the next `receive`."""
@@ -30,10 +31,14 @@ class LocalLink:
         """Step through all sound that has come; without any, wait a little for it."""
         sound = self._ring.read(self._position, self._ring.end)
         self._position = sound.end
-        if not len(sound.samples):
+        if self._resting or not len(sound.samples):
             time.sleep(min(wait, SHORTEST))
             return []
         return list(self._engine.step(sound, shown))
+
+    def rest(self, resting: bool) -> None:
+        """Throw away the sound that comes meanwhile."""
+        self._resting = resting
 
     def status(self) -> EngineStatus:
         """Always live."""

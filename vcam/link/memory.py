@@ -26,7 +26,7 @@ class SharedMemory:
 
     size: int
     sound: Any  # float32 [seconds * 48000]
-    numbers: Any  # int64 [2]: end of the sound (rim writes), tick on show (rim writes)
+    numbers: Any  # int64 [3], the rim writes: end of the sound, tick on show, whether to rest
     pictures: Any  # uint8 [slots * size * size * 3] (engine writes)
     stamps: Any  # int64 [slots]: which frame lies in the slot, 0 while it is written (engine)
 
@@ -36,7 +36,7 @@ class SharedMemory:
         return cls(
             size,
             context.RawArray(ctypes.c_float, SECONDS * TICKS_PER_SECOND),
-            context.RawArray(ctypes.c_int64, 2),
+            context.RawArray(ctypes.c_int64, 3),
             context.RawArray(ctypes.c_uint8, SLOTS * size * size * 3),
             context.RawArray(ctypes.c_int64, SLOTS),
         )
@@ -53,6 +53,15 @@ class SharedMemory:
     def show(self, tick: int) -> None:
         """The frame of `tick` is on show now."""
         self._numbers()[1] = tick
+
+    @property
+    def resting(self) -> bool:
+        """Whether no frames are wanted now."""
+        return bool(self._numbers()[2])
+
+    def rest(self, resting: bool) -> None:
+        """Want no frames, or want them again."""
+        self._numbers()[2] = resting
 
     def put(self, number: int, pixels: Image) -> None:
         """Store frame `number`, over the one that was `SLOTS` frames before it."""

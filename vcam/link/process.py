@@ -88,6 +88,10 @@ class EngineProcess:
         """Write the sound where the process reads it."""
         self._ring.take(sound)
 
+    def rest(self, resting: bool) -> None:
+        """Make no frames for a while, or make them again."""
+        self._memory.rest(resting)
+
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """The frames it has announced; what else it says is noted. Waits for the first word."""
         self._memory.show(shown)

@@ -23,6 +23,7 @@ from vcam.stats import GpuStatus
 
 EMBEDDED = ("vcam.motion.visemes", "vcam.render.head3d", "vcam.mouth.passthrough")
 NAP = 0.003  # seconds between looks at the ring of sound
+DOZE = 0.1  # seconds between looks while no frames are wanted
 LEAST_URGENT = 19  # niceness of a process that compiles beside a live one
 HISTORY = 24_000  # ticks of sound that a starting engine listens back to
 
@@ -135,18 +136,18 @@ def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
     position = due = max(0, ring.end - HISTORY)
     number = 0
     while True:
-        if pipe.poll(NAP):
+        if pipe.poll(DOZE if memory.resting else NAP):
             pipe.recv()  # raises EOFError when the rim closes its end
-        sound = ring.read(position, ring.end)
-        if not len(sound.samples):
-            continue
-        position = sound.end
-        try:
-            for finished in engine.step(sound, memory.shown):
-                number += 1
-                _hand_over(finished, number, engine, pipe, memory)
-        finally:
-            _pass_on_changes(engine, pipe)
+        if memory.resting:  # what is heard meanwhile is only what the engine wakes up with
+            position = max(position, ring.end - HISTORY)
+        elif len((sound := ring.read(position, ring.end)).samples):
+            position = sound.end
+            try:
+                for finished in engine.step(sound, memory.shown):
+                    number += 1
+                    _hand_over(finished, number, engine, pipe, memory)
+            finally:
+                _pass_on_changes(engine, pipe)
         if position >= due:
             pipe.send(_vitals(engine))
             due = position + TICKS_PER_SECOND

@@ -1,0 +1,24 @@
+"""The card that hides everything: a plain figure in the dark, as meetings show without a camera."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from vcam.media import Image
+
+GROUND, FIGURE = (32, 34, 40), (84, 88, 98)
+_FINE = 4  # bits behind the point of OpenCV's coordinates
+
+
+def card(size: tuple[int, int]) -> Image:
+    """A picture of `size` (width, height), [height, width, 3] RGB."""
+    width, height = size
+    picture = np.full((height, width, 3), GROUND, np.uint8)
+    side = min(width, height) << _FINE
+    across, down = width << (_FINE - 1), height << (_FINE - 1)
+    head, shoulders = (across, down - side // 10), (across, down + side // 4)
+    cv2.circle(picture, head, round(0.115 * side), FIGURE, -1, cv2.LINE_AA, _FINE)
+    axes = (round(0.21 * side), round(0.18 * side))
+    cv2.ellipse(picture, shoulders, axes, 0, 180, 360, FIGURE, -1, cv2.LINE_AA, _FINE)
+    return picture

@@ -1,0 +1,85 @@
+"""The devices at both ends of a run, opened by the names that the user gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from vcam.audio import portaudio
+from vcam.audio.microphone import Hear, Microphone, WavFile
+from vcam.audio.portaudio import default_source
+from vcam.audio.ring import RingBuffer
+from vcam.audio.steady import Occasionally, Source, SteadySource
+from vcam.audio.virtual_mic import VirtualMicrophone
+from vcam.camera.open import open_camera
+from vcam.camera.steady import SteadyCamera
+from vcam.config import RunConfig
+from vcam.errors import DeviceError
+from vcam.stages import Camera
+
+DEFAULT = "default"  # the microphone that the system prefers, whichever that is
+
+
+class Hearing:
+    """Where the sound comes from: a file, one microphone, or the default one as it changes."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._wav, self._loop, self._name = config.wav, config.loop, config.microphone
+        self._default = Occasionally(default_source)
+
+    def opened(self, hear: Hear) -> SteadySource:
+        """The source, not started yet; it follows what is chosen. Raises VcamError."""
+        return SteadySource(self._open, hear, self._wanted)
+
+    def choose(self, name: str | None) -> None:
+        """Listen to the microphone `name` from now on, None for the default one.
+
+        DeviceError when there is none of that name. Opened by whoever mends the source.
+        """
+        Microphone(name, lambda samples: None)  # finds it, and opens nothing
+        self._wav, self._name = None, name
+
+    def _open(self, hear: Hear) -> Source:
+        if self._wav is not None:
+            return WavFile(self._wav, hear, self._loop)
+        return Microphone(self._name, hear)
+
+    def _wanted(self) -> str:
+        if self._wav is not None:
+            return f"file {self._wav}"
+        return self._default() if self._name is None else f"named {self._name}"
+
+
+def camera(config: RunConfig, told: Mapping[str, str]) -> Camera:
+    """The camera; one that is a device comes back by itself when it was taken away.
+
+    `told` is what a film says about itself.
+    """
+    if config.camera == "none" or config.films:
+        return open_camera(config.camera, config.picture, config.fps, told)
+    return SteadyCamera(lambda: open_camera(config.camera, config.picture, config.fps))
+
+
+def voice(
+    config: RunConfig, ring: RingBuffer, leaving: Callable[[float], float | None]
+) -> VirtualMicrophone | None:
+    """The virtual microphone; "auto" does without where none can be made."""
+    if config.voice == "none" or (config.voice == "auto" and not _can_make_voice()):
+        return None
+    device = None if config.voice == "auto" else config.voice
+    return VirtualMicrophone(ring, leaving, device)
+
+
+def troubles(source: SteadySource, camera: Camera) -> tuple[str, ...]:
+    """What is wrong with the devices now."""
+    seen = camera.trouble if isinstance(camera, SteadyCamera) else ""
+    return tuple(trouble for trouble in (source.trouble, seen) if trouble)
+
+
+def _can_make_voice() -> bool:
+    if portaudio.server_name() is None:
+        return False
+    try:
+        portaudio.require_bridge()
+    except DeviceError:
+        return False
+    return True
