@@ -61,3 +61,25 @@ def test_shared_memory_is_used_as_it_is():
     writer, reader = RingBuffer(memory, end), RingBuffer(memory, end)
     writer.append(np.full(10, 0.25, np.float32))
     assert reader.read(0, 10).samples == pytest.approx(np.full(10, 0.25))
+
+
+def test_what_is_wiped_fades_out_and_is_gone():
+    ring = RingBuffer()
+    ring.append(np.ones(ring.capacity + 4800, np.float32))  # once around
+    ring.wipe(ring.end - 2400)
+    assert ring.read(ring.end - 4800, ring.end - 2400).samples.min() == 1.0
+    tail = ring.read(ring.end - 2400, ring.end).samples
+    assert tail[0] == 1.0
+    assert np.all(np.diff(tail[:240]) < 0)
+    assert not tail[240:].any()
+    ring.append(np.ones(480, np.float32))
+    assert ring.read(ring.end - 480, ring.end).samples.min() == 1.0
+
+
+@pytest.mark.parametrize("start", [-5, 0, 10**9])
+def test_any_tick_may_be_wiped_from(start):
+    ring = RingBuffer()
+    ring.append(np.ones(1000, np.float32))
+    ring.wipe(start)
+    assert ring.end == 1000
+    assert ring.read(0, 1000).samples[300:].any() == (start > 1000)
