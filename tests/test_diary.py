@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from vcam.diary import AGAIN, Diary
-from vcam.stats import EngineStatus, Snapshot
+from vcam.stats import Change, EngineStatus, Snapshot
 
 LIVE = EngineStatus("live", ("visemes", "head3d", "passthrough"))
 CALM = Snapshot(
@@ -50,6 +50,17 @@ def test_an_engine_falls_and_recovers(diary):
     assert told(diary, seconds=22.5, engine=again) == [
         "engine live again after 2.5 s: visemes + head3d + passthrough"
     ]
+
+
+def test_steps_on_the_engines_ladder_are_told_once(diary):
+    slower = Change(480_000, "full", "mouth off", "a frame takes 120 % of its time")
+    steps = tuple(replace(slower, at=at) for at in range(3))
+    told(diary, seconds=20, engine=replace(LIVE, timeline=steps[:1]))
+    assert (
+        told(diary, seconds=21, engine=replace(LIVE, timeline=steps))
+        == ["engine full -> mouth off: a frame takes 120 % of its time"] * 2
+    )
+    assert told(diary, seconds=22, engine=replace(LIVE, timeline=steps[1:])) == []
 
 
 def test_devices_are_lost_and_found(diary):

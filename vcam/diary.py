@@ -61,6 +61,9 @@ class Diary:
             yield f"engine live{again} after {took:.1f} s: {' + '.join(engine.backends)}"
         elif engine.backends != was.backends and engine.backends:
             yield f"engine now {' + '.join(engine.backends)}"
+        for step in engine.timeline:
+            if step not in was.timeline:
+                yield f"engine {step.before} -> {step.after}: {step.reason}"
         if engine.state == "live" and engine.note != was.note and self._is_new(engine.note, now):
             yield f"engine: {engine.note}"
 

@@ -18,6 +18,7 @@ import numpy as np
 from vcam import curtain, devices, logs, profile, requests, settings
 from vcam.audience import Audience
 from vcam.badge import Stamp
+from vcam.cast import neural_stages
 from vcam.clock import slept
 from vcam.config import RunConfig
 from vcam.control import ControlServer
@@ -150,9 +151,9 @@ class Run:
         self._link.switch(self._expected)
 
     def _change_mode(self, mode: str) -> None:
-        backends = self._link.status().backends
-        if backends and backends[0] != "artalk":
-            raise ConfigError(f"only ARTalk has modes; the motion here is {backends[0]}")
+        if "artalk" not in neural_stages(self._face):
+            motion = self._link.status().backends[:1] or (self._face.motion,)
+            raise ConfigError(f"only ARTalk has modes; the motion here is {motion[0]}")
         self._switch(replace(self._config, mode=mode))
 
     def _change_camera(self, config: RunConfig) -> None:

@@ -29,7 +29,7 @@ class FakeProcess(EngineProcess):
         self.last_words: Died | None = None
         self.silent_looks = 0
         self.heard: list[AudioChunk] = []
-        self.closed = self._dead = False
+        self.closed = self._dead = self.resting = False
         self.patient, self.built = False, None
         self._at = 0
 
@@ -45,6 +45,9 @@ class FakeProcess(EngineProcess):
         self.profile, self.patient = profile, patient
         self.send(history)
 
+    def rest(self, resting: bool) -> None:
+        self.resting = resting
+
     def send(self, sound: AudioChunk) -> None:
         self.heard = [sound]
 
@@ -52,6 +55,8 @@ class FakeProcess(EngineProcess):
         if self.ready is None or self._dead:
             return []
         self.silent_looks = 0
+        if self.resting:
+            return []
         self._at += 1600
         return [Finished(Frame(self._at, np.zeros((2, 2, 3), np.uint8)), {}, 1600, 0)]
 

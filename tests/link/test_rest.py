@@ -7,7 +7,9 @@ import time
 import psutil
 
 from tests.link.test_child import await_live, link, live
+from tests.link.test_understudy import Theatre
 from vcam.link.child import ChildLink
+from vcam.profile import Profile
 
 __all__ = ["link"]
 ASLEEP = 8.0  # seconds: longer than a hang may last
@@ -49,3 +51,25 @@ def test_a_new_engine_sleeps_too_when_the_old_one_dies_asleep(link):
     assert live(link, 1.5) == []
     link.rest(False)
     assert live(link, 1.0)
+
+
+def test_who_is_loaded_while_nobody_looks_takes_over_without_a_frame():
+    theatre = Theatre()
+    theatre.begin()
+    theatre.look(1.0)
+    star = theatre.coming
+    theatre.link.rest(True)
+    assert star.resting
+    assert theatre.link.profile.title == "Me"
+    theatre.star_on()
+    theatre.link.switch(Profile(title="Other"))
+    coming = theatre.coming
+    assert coming.resting
+    coming.go_live()
+    theatre.look()
+    assert theatre.live is coming
+    assert theatre.link.profile.title == "Other"
+    theatre.link.rest(False)
+    assert not coming.resting
+    assert theatre.link.receive(-1, 0.0)
+    theatre.link.close()

@@ -21,7 +21,7 @@ from vcam.cast import Cast, cast
 from vcam.engine import Finished
 from vcam.ladder import EMBEDDED
 from vcam.link.builder import Builder
-from vcam.link.process import HISTORY, EngineProcess
+from vcam.link.process import HISTORY, EngineProcess, dismiss
 from vcam.link.retries import AT_ONCE, LATER, Retries
 from vcam.media import AudioChunk
 from vcam.profile import Profile
@@ -52,8 +52,7 @@ class ChildLink:
         """`start` spawns a process that waits for a face; `casting` finds the understudy."""
         context = multiprocessing.get_context("spawn")
         self._start = start or (lambda: EngineProcess(context, fps, size))
-        self._now, self._casting = now, casting
-        self._cast = casting(profile)
+        self._now, self._casting, self._cast = now, casting, casting(profile)
         self._ring = RingBuffer()  # what a process that takes over has to hear first
         self._lock = threading.Lock()  # while processes change places
         self._spare: EngineProcess | None = None
@@ -61,12 +60,10 @@ class ChildLink:
         self._next_cast, self._next_since = self._cast, 0.0
         self._failures = self._restarts = 0  # of what is live: in a row; in all
         self._due: float | None = None  # when to start it again
-        self._star = Retries(now)
+        self._star, self._builder = Retries(now), Builder(self._cast.star, now)
         self._incomplete: EngineProcess | None = None  # a star without all of its stages
         self._timeline: deque[Change] = deque(maxlen=TIMELINE)
-        self._state, self._note = "starting", ""
-        self._resting = False
-        self._builder = Builder(self._cast.star, now)
+        self._state, self._note, self._resting = "starting", "", False
         self._live = self._idle()
         self._live.open(self._cast.understudy, self._history(), not self._cast.doubled)
 
@@ -79,18 +76,16 @@ class ChildLink:
         """Write the sound where the engines read it."""
         with self._lock:
             self._ring.take(sound)
-            for process in (self._live, self._next):
-                if process is not None:
-                    process.send(sound)
+            for process in filter(None, (self._live, self._next)):
+                process.send(sound)
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Copy out the frames the live engine has announced."""
         following = self._next
-        if following is not None:
-            first = following.receive(shown, 0.0)
-            if first or (self._resting and following.ready):
-                self._take_over(following)
-                return first
+        first = following.receive(shown, 0.0) if following else []
+        if following and (first or (self._resting and following.ready)):
+            self._take_over(following)
+            return first
         return self._live.receive(shown, wait)
 
     def status(self) -> EngineStatus:
@@ -120,9 +115,8 @@ class ChildLink:
         """Let the live engine sleep, loaded, or wake it."""
         with self._lock:
             self._resting = resting
-            for process in (self._live, self._next):
-                if process is not None:
-                    process.rest(resting)
+            for process in filter(None, (self._live, self._next)):
+                process.rest(resting)
 
     def switch(self, profile: Profile) -> None:
         """Load another face beside the one on show, and change over when it is ready."""
@@ -147,9 +141,8 @@ class ChildLink:
         """End all processes."""
         self._state = "closed"
         self._builder.close()
-        for process in (self._live, self._next, self._spare):
-            if process is not None:
-                process.close()
+        for process in filter(None, (self._live, self._next, self._spare)):
+            process.close()
 
     def _look(self) -> None:
         """At a live engine: it must say something now and then."""
@@ -172,14 +165,14 @@ class ChildLink:
             self._star.failed(reason, LATER if words and words.later else AT_ONCE)
         elif words and words.final and not self._restarts and gone.ready is None:
             self._state = "failed"  # it would end the same way again
-            _dismiss(gone)
+            dismiss(gone)
             return
         pause = 0.0 if starred else PATIENCE[min(self._failures, len(PATIENCE) - 1)]
         self._due = self._now() + pause
         self._failures += not starred
         self._restarts += 1
         self._restart_when_due()
-        _dismiss(gone)
+        dismiss(gone)
 
     def _restart_when_due(self) -> None:
         if self._due is None or self._now() < self._due:
@@ -232,7 +225,7 @@ class ChildLink:
         else:
             later = not failed.whole or (words and words.later)
             self._star.failed(reason, LATER if later else AT_ONCE[1:])
-        _dismiss(failed)
+        dismiss(failed)
 
     def _take_over(self, following: EngineProcess) -> None:
         """The next process has made its first frame."""
@@ -249,7 +242,7 @@ class ChildLink:
         elif self._starred(following):
             self._star.succeeded()
         self._stepped(rung, self._rung(following), why)
-        _dismiss(before, patience=1.0)
+        dismiss(before, patience=1.0)
 
     def _load(self, profile: Profile, chosen: Cast, patient: bool = False) -> None:
         """Open `profile` beside what is live."""
@@ -260,7 +253,7 @@ class ChildLink:
             abandoned, self._next = self._next, process
             self._next_cast, self._next_since = chosen, self._now()
         if abandoned is not None:
-            _dismiss(abandoned)
+            dismiss(abandoned)
 
     def _idle(self) -> EngineProcess:
         """A process that waits for a face: the spare one, or else a new one."""
@@ -268,7 +261,7 @@ class ChildLink:
         if spare is not None and spare.alive:
             return spare
         if spare is not None:
-            _dismiss(spare)
+            dismiss(spare)
         return self._start()
 
     def _history(self) -> AudioChunk:
@@ -305,8 +298,3 @@ class ChildLink:
         """What the live engine has said of its own ladder."""
         while self._live.changes:
             self._timeline.append(self._live.changes.popleft())
-
-
-def _dismiss(process: EngineProcess, patience: float = 0.0) -> None:
-    """End a process without waiting for it: one that holds a GPU can take seconds to go."""
-    threading.Thread(target=process.close, args=(patience,), daemon=True).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from multiprocessing.context import SpawnContext
@@ -14,7 +15,7 @@ from vcam.media import AudioChunk, Frame
 from vcam.profile import Profile
 from vcam.stats import Change
 
-__all__ = ["HISTORY", "EngineProcess"]
+__all__ = ["HISTORY", "EngineProcess", "dismiss"]
 
 MOST_CHANGES = 32
 
@@ -140,3 +141,8 @@ class EngineProcess:
                 self.rung, self.reason = word.after, word.reason
             case Died():
                 self.last_words = word
+
+
+def dismiss(process: EngineProcess, patience: float = 0.0) -> None:
+    """End a process without waiting for it: one that holds a GPU can take seconds to go."""
+    threading.Thread(target=process.close, args=(patience,), daemon=True).start()
