@@ -20,7 +20,7 @@ from vcam.errors import ConfigError, DeviceError, EngineError, NotRunning
 PATIENCE = 600.0  # seconds for a daemon to become live: a GPU engine compiles for minutes
 GRACE = 20.0  # seconds for one to end by itself
 DEAF = 4.0  # seconds after which one that does not answer is not waited for
-LOOK = 0.1  # seconds between two looks at one that starts
+LOOK = 0.1  # seconds between two looks at one that starts or ends
 
 Say = Callable[[str], None]
 
@@ -75,10 +75,9 @@ def stop(grace: float = GRACE) -> None:
         for process in (keeper, rim):
             _signal(process, signal.SIGTERM)
     running = [process for process in (keeper, rim) if process is not None]
-    _, left = psutil.wait_procs(running, grace)
-    for process in left:
+    for process in _still_running(running, grace):
         _signal(process, signal.SIGKILL)
-    psutil.wait_procs(left, grace)
+    _still_running(running, grace)
 
 
 def restart(say: Say = lambda note: None) -> int:
@@ -121,6 +120,23 @@ def _process(number: str) -> psutil.Process | None:
         return psutil.Process(int(number))
     except (ValueError, psutil.NoSuchProcess):
         return None
+
+
+def _still_running(processes: list[psutil.Process], patience: float) -> list[psutil.Process]:
+    """Those that have not ended after `patience` seconds; a zombie has."""
+    end = time.monotonic() + patience
+    while left := [process for process in processes if _runs(process)]:
+        if time.monotonic() > end:
+            break
+        time.sleep(LOOK)
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(process: psutil.Process | None, number: int) -> None:
