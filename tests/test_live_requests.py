@@ -129,6 +129,21 @@ def test_no_request_lets_the_camera_wait(run, tmp_path):
     assert sorted(gap - stall for _, gap, stall in longest)[-2] < 0.2
 
 
+def test_the_microphone_is_let_go_while_nothing_is_heard_anyway(run):
+    control.ask({"do": "pause"})
+    time.sleep(1.5)
+    assert now().microphone == "speech.wav"  # a file plays on
+    control.ask({"do": "microphone", "name": "Desk"})
+    eventually(lambda: now().microphone == "off")
+    heard = run.session.ring.end
+    eventually(lambda: run.session.ring.end > heard + 48_000)
+    assert now().silence_filled_ms < 1500  # its ticks go on
+    control.ask({"do": "resume"})
+    eventually(lambda: now().microphone == "Desk")
+    control.ask({"do": "panic"})
+    eventually(lambda: now().microphone == "off")
+
+
 def test_requests_that_come_too_early_or_too_late_are_refused(run):
     run._living = False
     with pytest.raises(ConfigError, match="still starting, or ends already"):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
 
 from vcam.audio import portaudio
-from vcam.audio.microphone import Hear, Microphone, WavFile
+from vcam.audio.microphone import Hear, Microphone, PreparedSound, WavFile
 from vcam.audio.portaudio import default_source
 from vcam.audio.ring import RingBuffer
 from vcam.audio.steady import Occasionally, Source, SteadySource
@@ -14,9 +17,23 @@ from vcam.camera.open import open_camera
 from vcam.camera.steady import SteadyCamera
 from vcam.config import RunConfig
 from vcam.errors import DeviceError
+from vcam.media import TICKS_PER_SECOND, FloatArray
 from vcam.stages import Camera
 
 DEFAULT = "default"  # the microphone that the system prefers, whichever that is
+
+
+class Nobody(PreparedSound):
+    """In a microphone's place while no sound is wanted: silence, in few blocks."""
+
+    def __init__(self, hear: Hear) -> None:
+        silence = np.zeros(TICKS_PER_SECOND // 10, np.float32)
+        super().__init__("off", silence, hear, True, time.monotonic, time.sleep)
+
+    def blocks(self) -> Iterator[FloatArray]:
+        """A tenth of a second each, for ever."""
+        while True:
+            yield self._samples
 
 
 class Hearing:
@@ -25,6 +42,7 @@ class Hearing:
     def __init__(self, config: RunConfig) -> None:
         self._wav, self._loop, self._name = config.wav, config.loop, config.microphone
         self._default = Occasionally(default_source)
+        self._resting = False
 
     def opened(self, hear: Hear) -> SteadySource:
         """The source, not started yet; it follows what is chosen. Raises VcamError."""
@@ -38,12 +56,20 @@ class Hearing:
         Microphone(name, lambda samples: None)  # finds it, and opens nothing
         self._wav, self._name = None, name
 
+    def rest(self, resting: bool) -> None:
+        """Let go of the microphone: its light goes out. Or open it again. A file plays on."""
+        self._resting = resting
+
     def _open(self, hear: Hear) -> Source:
+        if self._resting and self._wav is None:
+            return Nobody(hear)
         if self._wav is not None:
             return WavFile(self._wav, hear, self._loop)
         return Microphone(self._name, hear)
 
     def _wanted(self) -> str:
+        if self._resting and self._wav is None:
+            return "nobody"
         if self._wav is not None:
             return f"file {self._wav}"
         return self._default() if self._name is None else f"named {self._name}"

@@ -75,6 +75,7 @@ class Run:
             opening.callback(self._link.close)
             self.session = self._session(camera)
             self._hearing = devices.Hearing(config)
+            self._hearing.rest(self.session.presence.still)
             self._source = self._hearing.opened(self.session.hear)
             self._closing = opening.pop_all()
 
@@ -126,6 +127,7 @@ class Run:
             case requests.Be(changes):
                 presence = replace(self.session.presence, **changes)
                 self.session.be(presence)
+                self._hearing.rest(presence.still)
                 self._keep(replace(self._config, begin=str(presence)))
                 return {"presence": str(presence)}
         return {}
