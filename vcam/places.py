@@ -42,10 +42,11 @@ def write_whole(path: Path, text: str, mode: int = 0o600, lasting: bool = True) 
     A `lasting` one also when the machine loses its power the next moment.
     """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    no_link = getattr(os, "O_NOFOLLOW", 0)  # Windows has none, and modes mean little there
     try:
-        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        file = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | no_link, mode)
         with os.fdopen(file, "w", encoding="utf-8") as writer:
-            os.fchmod(file, mode)  # whatever the umask
+            unfinished.chmod(mode)  # whatever the umask
             writer.write(text)
             writer.flush()
             if lasting:
