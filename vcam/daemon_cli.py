@@ -46,9 +46,11 @@ def add_parser(commands: Commands) -> None:
     command.add_argument("-f", dest="follow", action="store_true", help="and those that come")
     for name, text in HOW.items():
         _command(commands, partial(be, name), name, text)
-    command = _command(commands, mode, "mode", "of ARTalk, without a gap")
+    command = _command(
+        commands, mode, "mode", "how ARTalk listens: 0.12 s behind, or exactly and 4.16 s"
+    )
     command.add_argument("mode", choices=MODES)
-    for do, text in (("camera", "send to another camera"), ("microphone", "listen to another one")):
+    for do, text in (("camera", "send to another camera"), ("microphone", "hear another one")):
         command = _command(commands, partial(change, do), do, text)
         command.add_argument("name", metavar="NAME")
     _add_service(commands)
