@@ -17,7 +17,7 @@ LEVELS = [
     {"daemon"},
     {"service"},
     {"requests", "curtain"},
-    {"stages", "stats", "tickcode", "graphed", "flame", "convert", "litert"},
+    {"stages", "stats", "tickcode", "graphed", "kept", "flame", "convert", "litert"},
     {"control"},
     {"background"},
     {"synthetic_flame"},

@@ -8,7 +8,7 @@ face; "auto" takes the first renderer that opens together with a motion model.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -34,6 +34,7 @@ class Asked:
     fps: int
     size: int  # pixels, square
     batch: int = 1  # frames whose mouths are painted at once; more than one only without a clock
+    doing: Callable[[str], None] = field(default=lambda step: None, compare=False)  # hears progress
 
     @property
     def networks(self) -> networks.Networks:
@@ -52,14 +53,18 @@ class Backend(Generic[S]):
 def _artalk(asked: Asked) -> MotionModel:
     source = asked.networks
     source.require("artalk", "flame")
+    asked.doing("loading artalk: imports")
     device = source.device("ARTalk")
     from vcam.motion.artalk import ArtalkMotion
     from vcam.motion.flame_basis import flame_basis
     from vcam.motion.interpolate import ResampledMotion
 
     profile = asked.profile
+    asked.doing("loading artalk: its network")
+    net = source.artalk()
+    asked.doing("loading artalk: onto its device")
     model = ArtalkMotion(
-        source.artalk(),
+        net,
         profile.mode,
         source.style(),
         profile.seed,
@@ -67,6 +72,7 @@ def _artalk(asked: Asked) -> MotionModel:
         flame_basis(source.flame()),
         device,
     )
+    asked.doing("loading artalk: compiled kernels and graph")
     if device.type == "cuda" and profile.mode == "talk":  # compile and record with the first hop
         model.step(AudioChunk(0, np.zeros(2 * model.delay, np.float32)))
         model.reset()
@@ -85,17 +91,14 @@ def _gagavatar(asked: Asked) -> Renderer:
     if profile.weights == "released":
         _photo_folder(profile)
     source.require("gagavatar", "flame")
+    asked.doing("loading gagavatar: imports")
     device = source.device("GAGAvatar")
     from vcam.render.gagavatar import GagavatarRenderer
 
-    return GagavatarRenderer.of(
-        source.gagavatar(),
-        source.person(profile.folder),
-        source.flame(),
-        asked.size,
-        profile.background,
-        device,
-    )
+    asked.doing("loading gagavatar: its network")
+    net, person, flame = source.gagavatar(), source.person(profile.folder), source.flame()
+    asked.doing("loading gagavatar: identity, compiled kernels and graphs")
+    return GagavatarRenderer.of(net, person, flame, asked.size, profile.background, device)
 
 
 def _puppet(asked: Asked) -> Renderer:
@@ -116,11 +119,16 @@ def _head3d(asked: Asked) -> Renderer:
 def _musetalk(asked: Asked) -> MouthPainter:
     source = asked.networks
     source.require("musetalk")
+    asked.doing("loading musetalk: imports")
     device = source.device("MuseTalk")
     from vcam.mouth.musetalk import MuseTalkMouth
 
     knobs = asked.profile.musetalk
-    mouth = MuseTalkMouth.of(*source.musetalk(), knobs, device, batch=asked.batch)
+    asked.doing("loading musetalk: its networks")
+    networks = source.musetalk()
+    asked.doing("loading musetalk: onto its device")
+    mouth = MuseTalkMouth.of(*networks, knobs, device, batch=asked.batch)
+    asked.doing("loading musetalk: compiled kernels and graphs")
     if device.type == "cuda":
         mouth.warm_up(asked.size, asked.size)
         _give_back_memory()

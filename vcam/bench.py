@@ -82,15 +82,31 @@ class Overheard:
         self._link = link
         self.stages: dict[str, Series] = {}
         self.since: float | None = None  # monotonic time of the first frame
+        self._began = time.monotonic()
+        self._notes: list[tuple[str, float]] = []  # what the engine did, and since when
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """As the link's."""
         frames = self._link.receive(shown, wait)
+        if self.since is None:
+            self._note(self._link.status().note)
         for frame in frames:
             self.since = self.since or time.monotonic()
             for name, taken in frame.took.items():
                 self.stages.setdefault(name, Series(ALL)).add(taken)
         return frames
+
+    def start(self) -> dict[str, float]:
+        """Seconds of each step of the engine's start, up to the first frame."""
+        ends = [*(since for _, since in self._notes[1:]), self.since or time.monotonic()]
+        steps = zip(self._notes, ends, strict=True)
+        return {note: round(end - since, 2) for (note, since), end in steps}
+
+    def _note(self, note: str) -> None:
+        if not self._notes:
+            self._notes.append(("its process", self._began))
+        if note and note != self._notes[-1][0]:
+            self._notes.append((note, time.monotonic()))
 
     def send(self, sound: AudioChunk) -> None:
         """As the link's."""
@@ -133,6 +149,7 @@ def live(asked: Asked, say: Callable[[str], None]) -> Figures:
     looks = _gpu_looks()
     link = Overheard(ChildLink(asked.profile, asked.fps, asked.size, casting=alone))
     session = Session(link, MemoryCamera(limit=1), asked.fps)
+    session.projector.stats.remember(ALL)
     begun, ready = time.monotonic(), list[float]()
 
     def watch(now: Snapshot) -> None:
@@ -149,6 +166,7 @@ def live(asked: Asked, say: Callable[[str], None]) -> Figures:
     last = session.run(WavFile(asked.voice, session.hear, loop=True), None, watch)
     since = link.since or begun
     figures = {**last.as_json(), "ready_s": round(ready[0], 1) if ready else None}
+    figures["start_s"] = link.start()
     figures["stages_ms"] = {name: _rounded(s.quantiles()) for name, s in link.stages.items()}
     if looks is not None:
         figures["gpu"] = looks.close(since) | _busy(link.stages, time.monotonic() - since)
@@ -274,6 +292,9 @@ def _facts(found: Figures) -> list[tuple[str, str]]:
             ("memory rim / engine, MiB",
              f"{live['memory_mib']:.0f} / {live['engine']['memory_mib']:.0f}"),
         ]  # fmt: skip
+        facts += [
+            (f"start: {step}, s", f"{seconds:.2f}") for step, seconds in live["start_s"].items()
+        ]
         facts += [(f"live: GPU {key}", str(value)) for key, value in live.get("gpu", {}).items()]
     for part in ("algorithmic_ms", "memory", "film", "compared", "kernels"):
         facts += [(f"{part}: {key}", str(value)) for key, value in found.get(part, {}).items()]

@@ -76,14 +76,13 @@ class MemoryByStage:
     """Notes torch's memory on the GPU at each word of a starting engine."""
 
     def __init__(self) -> None:
-        self.mib: dict[str, dict[str, int]] = {}
+        self.mib: dict[str, dict[str, float]] = {}
         self._since = time.monotonic()
 
     def __call__(self, note: str) -> None:
         """`note` tells what has just been done."""
         torch = sys.modules.get("torch")
-        seconds = round(time.monotonic() - self._since, 1)
-        self.mib[note] = {"seconds": round(seconds)}
+        self.mib[note] = {"seconds": round(time.monotonic() - self._since, 2)}
         if torch is not None and torch.cuda.is_initialized():
             cuda = torch.cuda
             self.mib[note] |= {

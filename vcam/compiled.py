@@ -13,6 +13,7 @@ import json
 import os
 import stat
 import sys
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -69,11 +70,36 @@ def mark(what: str, **facts: Any) -> None:
     unfinished.replace(path)
 
 
+class _Process:
+    """What is so for all of this process."""
+
+    plain = False
+
+
 def eagerly() -> None:
     """Let this process run as plain Python whatever would be compiled. Loads torch."""
     import torch
 
     torch.compiler.set_stance("force_eager")
+    _Process.plain = True
+
+
+def plain() -> bool:
+    """Whether `eagerly` has been called."""
+    return _Process.plain
+
+
+def sources() -> str:
+    """What kernels come from: a digest of our sources, versions, and the machine. Loads torch."""
+    versions = {"diffusers": _version("diffusers"), "triton": _version("triton")}
+    return json.dumps({**_place(), **versions, "sources": _sources()}, sort_keys=True)
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def _stamp(what: str) -> str:
@@ -89,6 +115,7 @@ def _place() -> dict[str, str]:
     return {"torch": metadata.version("torch"), "gpu": gpu, "python": sys.version.split()[0]}
 
 
+@cache
 def _sources() -> str:
     """A digest of what would be compiled."""
     digest = hashlib.sha256()

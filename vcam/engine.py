@@ -80,7 +80,7 @@ class Engine:
         Where the GPU's memory does not suffice the mouth is left out. Raises `GaveUp` when it does
         not suffice even then.
         """
-        asked, began = Asked(profile, fps, size), time.monotonic()
+        asked, began = Asked(profile, fps, size, doing=say), time.monotonic()
         compiling = _prepared(asked, patient)
         try:
             engine = cls._opened(asked, say, watch)

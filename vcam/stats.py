@@ -199,6 +199,10 @@ class Stats:
         self.fresh += 1
         self._latency.add(1000 * latency)
 
+    def remember(self, frames: int) -> None:
+        """Look back over the latencies of so many frames; before the first of them."""
+        self._latency = Series(frames)
+
     def seconds(self) -> float:
         """Since the run began."""
         return self._now() - self._start

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vcam.kept import Kept
 from vcam.nets.artalk import Block, CodecAttention, ConvLayer, SpeechLayer, modulated
 
 Step = TypeVar("Step", bound=Callable[..., object])
@@ -178,7 +179,7 @@ class Place:
 
     def compiled(self, step: Step) -> Step:
         """`step`, compiled for each shape it meets when that is asked for."""
-        return cast(Step, torch.compile(step, dynamic=False)) if self.compile else step
+        return cast(Step, Kept(step)) if self.compile else step
 
 
 def conv_weights(layer: ConvLayer, place: Place) -> ConvWeights:

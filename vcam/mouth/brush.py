@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vcam.kept import Kept
 from vcam.media import FloatArray
 from vcam.mouth.blend import Blender, Masks, Seam, face_masks
 from vcam.mouth.box import FaceBox
@@ -69,18 +70,22 @@ class Brush(nn.Module):
         net: Inpainter,
         listener: Listener,
         matched: bool,
-        faster: Callable[[Function], Function] | None = None,
+        faster: bool = False,
     ) -> None:
-        """`faster` may wrap each part, as torch.compile does."""
+        """`faster`: each part compiled."""
         super().__init__()
         self.net, self.listener = net, listener
         self.side = net.coder.side
         self.blender = Blender(self.side, matched)
-        wrap: Callable[[Function], Function] = faster or (lambda function: function)
-        self.encode = wrap(net.coder.encode)
-        self.inpaint = wrap(net.unet.forward)
-        self.decode = wrap(net.picture)
-        self.cut, self.mix = wrap(self._cut), wrap(self._mix)
+
+        def wrap(function: Function, owner: nn.Module | None) -> Function:
+            return Kept(function, owner, about) if faster else function
+
+        about = f"{matched} {net.coder.scale} {self.side}"
+        self.encode = wrap(net.coder.encode, net.coder)
+        self.inpaint = wrap(net.unet.forward, net.unet)
+        self.decode = wrap(net.picture, net.coder)
+        self.cut, self.mix = wrap(self._cut, None), wrap(self._mix, self.blender)
         on_gpu = listener.places.is_cuda
         self._aside = torch.cuda.Stream(listener.places.device) if on_gpu else None  # type: ignore[no-untyped-call]  # torch leaves it bare
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +74,7 @@ class MuseTalkMouth:
     ) -> None:
         """Networks on one device, in the precision they shall run in.
 
-        `compiled`: let torch.compile fuse the networks first; the first frame of each size then
+        `compiled`: let the compiler fuse the networks first; the first frame of each size then
         takes a minute or two. On CUDA a frame is one graph launch either way. `batch`: how many
         frames `step_many` paints at once; the networks then run on that many whatever they get.
         """
@@ -85,8 +84,7 @@ class MuseTalkMouth:
         self._speech = SpeechFeatures(encoder, self._knobs.lookahead)
         self.batch = batch
         matched = self._knobs.blend in ("bands", "soft")
-        faster = partial(torch.compile, dynamic=False) if compiled else None
-        self._brush = Brush(net, self._speech.listener, matched, faster).to(self._device).eval()
+        self._brush = Brush(net, self._speech.listener, matched, compiled).to(self._device).eval()
         self._graphs: dict[tuple[object, ...], Callable[..., Painted]] = {}
         self._overflowed = torch.zeros((), dtype=torch.int64, device=self._device)
         self._no_masks = torch.zeros(batch, 0, device=self._device)

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import interpolate
 
 from vcam.errors import DeviceError
 from vcam.flame import JAW, JOINTS, FlameHead, FlameModel, rotation_matrices, yaw_of
 from vcam.graphed import graphed
+from vcam.kept import Kept
 from vcam.media import FloatArray, Frame, Motion
 from vcam.nets.gagavatar import FOCAL, GagavatarNet
 from vcam.nets.styleunet import Noise, StyleUnet
@@ -34,6 +34,7 @@ from vcam.render.plausible import ROW, flame_row
 from vcam.render.splat.choose import Splatting, splatter
 from vcam.render.splat.cloud import Cloud
 from vcam.render.tracked import Tracked, load_profile
+from vcam.render.upsample import Upsample
 
 FLAME_SCALE = 5.0  # the network was trained on a head five times as large
 LANDMARKS = 68
@@ -239,17 +240,16 @@ class PaintStep:
         self, cloud: Cloud, upsampler: StyleUnet, behind: Tensor | None, size: int, manner: Manner
     ) -> None:
         device = cloud.points.device
-        self._size, self._noise = size, manner.noise
         self._dtype = torch.float16 if manner.half and device.type == "cuda" else torch.float32
         self._splatter = splatter(
             cloud, upsampler.config.size, manner.splatting, self._dtype, FOCAL
         )
-        self._upsampler = upsampler.to(device)
-        self._upsampler.settle(self._dtype)
-        self._behind = None if behind is None else behind.to(device, torch.float32)
+        upsampler.to(device).settle(self._dtype)
+        behind = None if behind is None else behind.to(device, torch.float32)
+        upsample = Upsample(upsampler, behind, size, manner.noise)
         on_gpu = manner.speed != "plain" and device.type == "cuda"
         compiled = manner.speed == "compiled" and on_gpu
-        finish = torch.compile(self._finished, dynamic=False) if compiled else self._finished
+        finish = Kept(upsample.forward, upsample, upsample.about) if compiled else upsample.forward
         self.capturable = self._splatter.capturable
         # After a splatter that waits for the GPU, what follows it can be a graph all the same.
         self._finish = graphed(finish, on_gpu and not self.capturable)
@@ -258,21 +258,6 @@ class PaintStep:
         """points [N, 3], view [3, 4] -> pixels [S, S, 3] uint8, coverage [S, S]."""
         features, coverage = self._splatter.draw(points, seen)
         return self._finish(features[None].to(self._dtype), coverage[None])
-
-    def _finished(self, features: Tensor, coverage: Tensor) -> tuple[Tensor, Tensor]:
-        """features [1, 32, s, s], coverage [1, s, s] -> pixels and coverage as above."""
-        picture = self._resized(self._upsampler(features, self._noise)[0].float())
-        coverage = self._resized(coverage)
-        if self._behind is not None:
-            # Upstream's heads are cut out on black, so the picture is premultiplied already.
-            picture = picture + (1 - coverage) * self._behind
-        pixels = (picture.clamp(0, 1) * 255 + 0.5).to(torch.uint8)
-        return pixels.permute(1, 2, 0).contiguous(), coverage[0]
-
-    def _resized(self, picture: Tensor) -> Tensor:
-        if picture.shape[-1] == self._size:
-            return picture
-        return interpolate(picture[None], (self._size,) * 2, mode="bilinear", antialias=True)[0]
 
 
 def require_compiler(device: torch.device) -> None:
