@@ -112,3 +112,71 @@ def test_a_file_that_has_ended_stays_ended(box):
     box.live(source, 5)
     assert source.finished
     assert len(box.opened) == 1
+
+
+def test_the_old_microphone_is_heard_until_the_new_one_speaks(box):
+    source = steady(box)
+    box.live(source, 1)
+    before, box.default = box.opened[-1], "headset"
+    source.mend()
+    assert [each.running for each in box.opened] == [True, True]
+    heard = box.heard
+    before.hear(BLOCK)
+    assert box.heard == heard + 1
+    box.opened[-1].hear(BLOCK)
+    before.hear(BLOCK)  # too late: the new one has taken over
+    assert box.heard == heard + 2
+    source.mend()
+    assert [each.running for each in box.opened] == [False, True]
+
+
+def test_a_new_default_that_does_not_open_leaves_the_old_one(box):
+    source, opening = steady(box), box.open
+    box.live(source, 1)
+    box.default = "broken"
+
+    def refuse(hear):
+        raise DeviceError("it does not open")
+
+    source._open = refuse
+    heard = box.heard
+    box.live(source, 2)
+    assert box.heard == heard + 40
+    assert source.trouble == "it does not open"
+    source._open = opening
+    box.live(source, 1)
+    assert (source.name, source.trouble) == ("broken", "")
+
+
+def test_a_microphone_that_is_gone_is_let_go_at_once_and_its_stand_in_never_heard(box):
+    """A sound server moves the stream of a device that goes away to another microphone."""
+    there, source = [True], None
+
+    def wanted():
+        if not there[0]:
+            raise DeviceError("the microphone desk is gone")
+        return "desk"
+
+    source = SteadySource(box.open, box.hear, wanted, box.clock)
+    source.start()
+    box.live(source, 1)
+    there[0], heard = False, box.heard
+    source.mend()
+    box.live(source, 3)
+    assert (box.heard, source.trouble) == (heard, "the microphone desk is gone")
+    assert not any(each.running for each in box.opened)
+    there[0] = True
+    source.mend()
+    box.live(source, 1)
+    assert box.heard == heard + 20
+    assert source.trouble == ""
+
+
+def test_a_silent_microphone_is_told(box):
+    source = steady(box)
+    box.live(source, 1)
+    box.opened[-1].running = False
+    box.live(source, QUIET + 0.1)
+    assert source.trouble == "no sound comes from built-in"
+    box.live(source, 2)
+    assert (source.trouble, source.reopened) == ("", 1)

@@ -21,6 +21,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from vcam.audio import portaudio
+from vcam.audio.backlog import STALL, Backlog
 from vcam.audio.wav import read_wav
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
@@ -28,7 +29,6 @@ from vcam.muted import muted
 
 BLOCK = TICKS_PER_SECOND // 100
 LATENCY = 0.02  # seconds asked of PortAudio: two blocks; more makes them come in bursts
-LONGEST_CATCH_UP = 1.0  # seconds of sound that a late file delivers at once; older is lost
 
 Hear = Callable[[FloatArray], None]
 
@@ -110,9 +110,13 @@ class Microphone:
 
     def _listener(self, rate: int) -> Callable[..., None]:
         convert = None if rate == TICKS_PER_SECOND else StreamResampler(rate)
+        backlog = Backlog()
 
-        def heard(block: FloatArray, _frames: int, _time: Any, status: Any) -> None:
-            self.overflows += bool(status.input_overflow)
+        def heard(block: FloatArray, frames: int, _time: Any, status: Any) -> None:
+            old = backlog.holds(frames / rate)
+            self.overflows += bool(status.input_overflow) or old
+            if old:
+                return
             samples = block[:, 0].copy()
             self._hear(convert(samples) if convert else samples)
 
@@ -173,11 +177,12 @@ class PreparedSound:
             self._thread.join()
 
     def _deliver(self) -> None:
-        due = self._now()
+        due, late = self._now(), False
         for block in self.blocks():
             due += len(block) / TICKS_PER_SECOND
             wait = due - self._now()
-            if wait < -LONGEST_CATCH_UP:  # the machine slept; a microphone would have lost this
+            late = wait < (0.0 if late else -STALL)
+            if late:  # the machine slept; a microphone would have lost this
                 self.overflows += 1
                 continue
             self._sleep(max(0.0, wait))

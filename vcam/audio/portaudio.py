@@ -86,20 +86,6 @@ def server_name() -> str | None:
         return None
 
 
-def default_source() -> str:
-    """The sound server's default microphone; "" where no server answers or it is our own."""
-    if sys.platform != "linux":
-        return ""
-    import pulsectl
-
-    try:
-        with pulsectl.Pulse("vcam") as server:
-            name = str(server.server_info().default_source_name)
-    except (pulsectl.PulseError, OSError):
-        return ""
-    return "" if name in (OWN_SOURCE, f"{OWN_SINK}.monitor") else name
-
-
 def choose(source: str | None) -> None:
     """Make the device `pulse` mean `source` in the streams that are opened from now on."""
     if source is not None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+from vcam.audio.trouble import Trouble
 from vcam.errors import DeviceError
 from vcam.media import FloatArray
 
 QUIET = 0.7  # seconds without a block: no microphone is ever silent in that way
-PAUSE = 1.0  # seconds between two attempts to open it again
+PAUSE = 0.5  # seconds between two attempts to open it again
+SWAP = 0.7  # seconds in which a device that takes over must deliver
+LEAVE = 2.0  # seconds that `close` waits for somebody who is opening a device just now
 
 
 class Source(Protocol):
@@ -37,29 +41,12 @@ class Source(Protocol):
         ...
 
 
-class Occasionally:
-    """Asks a question that costs something only now and then; remembers the answer between."""
-
-    PERIOD = 2.0  # seconds
-
-    def __init__(
-        self, question: Callable[[], str], now: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._question, self._now = question, now
-        self._answer, self._due = "", 0.0
-
-    def __call__(self) -> str:
-        """The answer, at most two seconds old."""
-        if self._now() >= self._due:
-            self._answer, self._due = self._question(), self._now() + self.PERIOD
-        return self._answer
-
-
 class SteadySource:
     """Opens a source, and opens it again when it stops delivering or is no longer the right one.
 
     `open_source` is given where to deliver and returns a source that has not been started. `wanted`
-    names the source that should be heard now; when the answer changes, the source is reopened.
+    names the device that should be heard now, or raises DeviceError while there is none; when the
+    answer changes, the source is opened anew. The one before is heard until the new one delivers.
     """
 
     def __init__(
@@ -71,61 +58,123 @@ class SteadySource:
     ) -> None:
         """Raises DeviceError when it cannot be opened at all: that is for the user to mend."""
         self._open, self._hear, self._wanted, self._now = open_source, hear, wanted, now
-        self._source: Source | None = open_source(self._heard)
-        self._last = self._due = now()
+        self._busy = threading.Lock()  # while devices are opened and closed
+        self._started = self._closed = False
+        self._number = self._speaking = 0  # of the newest source; of the one that is heard
+        self._last = self._due = self._swap_by = now()
+        self._wrong = False  # another one should be heard
         self._lost = 0  # overflows of sources that are gone
-        self._choice = wanted()
+        self._before: Source | None = None  # heard until the new one delivers
+        self._source: Source | None = self._opened()  # which knows best why it is not there
         self.name = self._source.name
-        self.trouble = ""  # why there is no sound, for people
+        self._trouble = Trouble(now)
+        self._choice: str | None = wanted()
         self.reopened = 0
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no sound, for people."""
+        return str(self._trouble)
 
     @property
     def overflows(self) -> int:
         """Blocks lost, over all the times it was open."""
-        return self._lost + (self._source.overflows if self._source else 0)
+        source = self._source
+        return self._lost + (source.overflows if source else 0)
 
     @property
     def finished(self) -> bool:
         """Whether it was a file, and has been played to its end."""
-        return self._source is not None and self._source.finished
+        source = self._source
+        return source is not None and source.finished
 
     def start(self) -> None:
         """Begin to deliver."""
         assert self._source is not None
         self._source.start()
         self._last = self._now()
+        self._started = True
 
     def close(self) -> None:
-        """Stop, and let go of the device."""
-        if self._source is not None:
-            self._lost += self._source.overflows
-            self._source.close()
-        self._source = None
+        """Stop, and let go of the device; one that is being opened just now is closed later."""
+        self._closed = True
+        if self._busy.acquire(timeout=LEAVE):
+            try:
+                self._let_go()
+            finally:
+                self._busy.release()
 
     def mend(self) -> None:
         """Look whether it still delivers; call this a few times a second, on one thread."""
-        now = self._now()
-        if self.finished or now < self._due:
+        if not self._started or self._closed or self.finished:
             return
-        silent = now - self._last > QUIET
-        choice = self._wanted()
-        if silent or choice != self._choice:
-            self._choice, self._due = choice, now + PAUSE
-            self._reopen()
+        with self._busy:
+            self._mend(self._now())
+            if self._closed:
+                self._let_go()
 
-    def _heard(self, samples: FloatArray) -> None:
+    def _mend(self, now: float) -> None:
+        if self._before is not None and (self._speaking == self._number or now >= self._swap_by):
+            self._end(self._before)
+            self._before = None
+        silent = now - self._last > QUIET
+        choice = self._chosen()
+        if choice is None:
+            self._let_go()
+            return
+        if choice != self._choice:
+            self._choice, self._wrong, self._due = choice, True, now
+        if (silent or self._wrong) and now >= self._due:
+            self._due = now + PAUSE
+            self._reopen(silent)
+
+    def _chosen(self) -> str | None:
+        """What should be heard now; None, and the trouble told, when it is not there."""
+        try:
+            return self._wanted()
+        except DeviceError as error:
+            self._choice = None
+            self._trouble.tell(str(error))
+            return None
+
+    def _reopen(self, silent: bool) -> None:
+        """Open what should be heard; what is heard now stays until that delivers."""
+        if silent:
+            self._trouble.tell(f"no sound comes from {self.name}")
+        if silent or self._before is not None:
+            self._let_go()
+        try:
+            source = self._opened()
+            source.start()
+        except DeviceError as error:
+            self._trouble.tell(str(error))
+            return
+        self._before, self._source = self._source, source
+        self.name, self._wrong = source.name, False
+        self._trouble.over()
         self._last = self._now()
+        self._swap_by = self._last + SWAP
+        self.reopened += 1
+
+    def _opened(self) -> Source:
+        self._number += 1
+        number = self._number
+        return self._open(lambda samples: self._heard(number, samples))
+
+    def _heard(self, number: int, samples: FloatArray) -> None:
+        """On the audio thread of source `number`: from its first block on it alone counts."""
+        if number < self._speaking:
+            return
+        self._speaking, self._last = number, self._now()
         self._hear(samples)
 
-    def _reopen(self) -> None:
-        self.close()
-        try:
-            self._source = self._open(self._heard)
-            self._source.start()
-        except DeviceError as error:
-            self.close()
-            self.trouble = str(error)
-            return
-        self.name, self.trouble = self._source.name, ""
-        self._last = self._now()
-        self.reopened += 1
+    def _let_go(self) -> None:
+        self._speaking = self._number + 1  # what they may still deliver while they end is too late
+        for source in (self._before, self._source):
+            if source is not None:
+                self._end(source)
+        self._before = self._source = None
+
+    def _end(self, source: Source) -> None:
+        self._lost += source.overflows
+        source.close()

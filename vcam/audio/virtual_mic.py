@@ -11,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from vcam.audio import portaudio
+from vcam.audio.backlog import STALL
 from vcam.audio.delayed import DelayedVoice
 from vcam.audio.ring import RingBuffer
 from vcam.clock import MediaClock
@@ -23,7 +25,7 @@ from vcam.media import TICKS_PER_SECOND, FloatArray, milliseconds
 
 SINK, SOURCE = portaudio.OWN_SINK, portaudio.OWN_SOURCE
 BLOCK = TICKS_PER_SECOND // 100
-LATENCY = 0.02  # seconds asked of PortAudio: two blocks
+LATENCY = 0.04  # seconds asked of PortAudio: with less, a busy machine makes gaps and latency jumps
 
 Target = Callable[[float], float | None]
 
@@ -45,7 +47,9 @@ class VirtualMicrophone:
         self.name = SOURCE if device is None else device
         self.underflows = 0
         self._voice, self._target, self._device = DelayedVoice(ring), target, device
-        self._clock, self._played, self._latency = MediaClock(), 0, LATENCY
+        self._clock, self._latency = MediaClock(), LATENCY
+        self.asked = 0  # samples that the output has asked for
+        self._last = 0.0  # when it last did
         self._stack = contextlib.ExitStack()
 
     @property
@@ -91,9 +95,12 @@ class VirtualMicrophone:
 
     def _speak(self, block: FloatArray, frames: int, _time: Any, status: Any) -> None:
         self.underflows += bool(status.output_underflow)
-        self._clock.heard(self._played)  # the output asks for what it will play a latency later
-        tick = self._target(self._clock.time_of(self._played) + self._latency)
-        self._played += frames
+        if time.monotonic() - self._last > STALL:  # it stood still; the past says nothing of now
+            self._clock.restart(self.asked)
+        self._last = time.monotonic()
+        self._clock.heard(self.asked)  # the output asks for what it will play a latency later
+        tick = self._target(self._clock.time_of(self.asked) + self._latency)
+        self.asked += frames
         block[:, 0] = 0.0 if tick is None else self._voice.read(frames, tick)
 
 
@@ -121,15 +128,22 @@ def _made() -> Iterator[None]:
     finally:
         os.environ.pop("PULSE_SINK") if before is None else os.environ.update(PULSE_SINK=before)
         with contextlib.suppress(pulsectl.PulseError, OSError), pulsectl.Pulse("vcam") as server:
+            ours = [module.index for module in server.module_list() if _is_ours(module)]
             for module in reversed(modules):
-                server.module_unload(module)
+                if module in ours:  # a server that was started again gives numbers out anew
+                    server.module_unload(module)
 
 
 def remove_leftovers(server: Any) -> None:
     """Unload what a vcam that was killed has left behind."""
     for module in reversed(server.module_list()):
-        if f"{SINK} " in f"{module.argument} " or f"{SINK}.monitor" in (module.argument or ""):
+        if _is_ours(module):
             server.module_unload(module.index)
+
+
+def _is_ours(module: Any) -> bool:
+    words = (module.argument or "").split()
+    return f"sink_name={SINK}" in words or f"master={SINK}.monitor" in words
 
 
 _MODULES = (

@@ -1,0 +1,166 @@
+import threading
+import time
+
+import pytest
+
+from tests.fakes import HandClock
+from vcam.audio.mender import Mender
+from vcam.audio.steady_voice import PAUSE, QUIET, SteadyVoice
+from vcam.audio.trouble import SHOWN, Trouble
+from vcam.errors import DeviceError
+
+
+class Server:
+    """A sound server with one place for a virtual microphone."""
+
+    def __init__(self) -> None:
+        self.clock, self.answers, self.there = HandClock(), True, False
+        self.made: list[FakeOutput] = []
+
+    def open(self) -> "FakeOutput":
+        self.made.append(FakeOutput(self))
+        return self.made[-1]
+
+    def live(self, voice: SteadyVoice, seconds: float) -> None:
+        """Time passes; whatever is made and has a server asks for sound."""
+        for _ in range(int(seconds * 20)):
+            self.clock.time += 0.05
+            if self.answers and self.there and self.made[-1].running:
+                self.made[-1].asked += 2400
+            voice.mend()
+
+
+class FakeOutput:
+    name, offset_ms, drift_ppm = "vcam", 3.0, 7.0
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.running, self.underflows, self.asked = server, False, 1, 0
+
+    def start(self) -> None:
+        if not self.server.answers:
+            raise DeviceError("no sound server answers")
+        self.running = self.server.there = True
+
+    def close(self) -> None:
+        self.running = self.server.there = False
+
+
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+def started(server: Server) -> SteadyVoice:
+    voice = SteadyVoice(server.open, lambda: server.there, server.clock)
+    voice.start()
+    server.live(voice, 1.0)
+    return voice
+
+
+def test_a_voice_that_plays_is_left_alone(server: Server) -> None:
+    voice = started(server)
+    server.live(voice, 10)
+    assert (len(server.made), voice.reopened, voice.trouble) == (1, 0, "")
+    assert (voice.name, voice.offset_ms, voice.drift_ppm) == ("vcam", 3.0, 7.0)
+
+
+def test_nothing_is_mended_before_the_start(server: Server) -> None:
+    voice = SteadyVoice(server.open, lambda: server.there, server.clock)
+    server.live(voice, 5)
+    assert len(server.made) == 1
+
+
+def test_it_is_made_again_when_the_server_has_come_back_ten_times(server: Server) -> None:
+    voice = started(server)
+    for number in range(10):
+        server.answers = server.there = False
+        server.live(voice, 3)
+        assert voice.trouble == "no sound server answers"
+        server.answers = True
+        server.live(voice, PAUSE + QUIET)
+        assert voice.reopened == number + 1
+        assert voice.trouble == ""
+    assert sum(each.running for each in server.made) == 1
+    assert voice.underflows == 11
+
+
+def test_a_device_that_was_taken_away_is_made_again_at_once_and_people_are_told(
+    server: Server,
+) -> None:
+    voice = started(server)
+    server.there = False
+    server.live(voice, 0.05)
+    assert voice.reopened == 1
+    assert voice.trouble == "the virtual microphone vcam was taken away"
+    server.live(voice, SHOWN + 0.1)
+    assert voice.trouble == ""
+
+
+def test_an_output_that_asks_for_nothing_is_opened_again(server: Server) -> None:
+    voice = started(server)
+    server.made[-1].running = False
+    server.live(voice, QUIET + 0.1)
+    assert voice.reopened == 1
+    assert "takes no sound" in voice.trouble
+
+
+def test_a_closed_voice_stays_closed(server: Server) -> None:
+    voice = started(server)
+    voice.close()
+    server.live(voice, 5)
+    assert not any(each.running for each in server.made)
+
+
+def test_the_end_does_not_wait_for_a_device_that_hangs_while_it_is_opened(server: Server) -> None:
+    voice, hangs, reached = started(server), threading.Event(), threading.Event()
+    opening = server.open
+
+    def open_slowly() -> FakeOutput:
+        reached.set()
+        hangs.wait(10)
+        return opening()
+
+    voice._open = open_slowly
+    server.there = False
+    thread = threading.Thread(target=voice.mend)
+    thread.start()
+    assert reached.wait(5)
+    began = time.monotonic()
+    voice.close()
+    assert time.monotonic() - began < 4
+    hangs.set()
+    thread.join(5)
+    assert not any(each.running for each in server.made)  # closed once it was open after all
+
+
+def test_a_trouble_is_shown_for_a_while_and_no_longer() -> None:
+    clock = HandClock()
+    trouble = Trouble(clock)
+    assert str(trouble) == ""
+    trouble.tell("it is gone")
+    trouble.over()
+    assert str(trouble) == "it is gone"
+    clock.time += SHOWN
+    assert str(trouble) == ""
+    trouble.tell("gone again")
+    clock.time += 60
+    assert str(trouble) == "gone again"
+    trouble.over()
+    assert str(trouble) == ""
+
+
+def test_a_mender_looks_again_and_again_wakes_at_once_and_tells_what_failed() -> None:
+    mender, looks = Mender(), threading.Semaphore(0)
+    with mender.minding(looks.release):
+        for _ in range(3):
+            assert looks.acquire(timeout=5)
+        mender.check()
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    mender = Mender()
+    with mender.minding(fail):
+        time.sleep(0.2)
+    with pytest.raises(ZeroDivisionError):
+        mender.check()
