@@ -3,9 +3,9 @@ import pytest
 
 from tests.fakes import HandClock
 from vcam.camera.memory import MemoryCamera
-from vcam.camera.steady import PAUSE, SteadyCamera
+from vcam.camera.steady import PAUSE, SteadyCamera, SteadyFilm
 from vcam.errors import DeviceError, MediaError
-from vcam.media import Frame
+from vcam.media import AudioChunk, Frame
 
 FRAME = Frame(0, np.zeros((4, 4, 3), np.uint8))
 
@@ -83,3 +83,43 @@ def test_a_full_disk_is_not_a_camera_that_comes_back():
     camera = SteadyCamera(Full)
     with pytest.raises(MediaError, match="No space left"):
         camera.send(FRAME)
+
+
+class FullDisk(MemoryCamera):
+    """A film that cannot grow beyond `room` frames."""
+
+    def __init__(self, room) -> None:
+        super().__init__(name="film.mp4")
+        self.room, self.blocks, self.closed = room, 0, False
+
+    def send(self, frame) -> None:
+        if self.sent >= self.room:
+            raise MediaError("cannot write film.mp4: no space left")
+        super().send(frame)
+
+    def hear(self, sound) -> None:
+        self.blocks += 1
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_film_that_can_be_written_is_written_and_finished():
+    film = FullDisk(room=10)
+    steady = SteadyFilm(film)
+    steady.hear(AudioChunk(0, np.zeros(480, np.float32)))
+    steady.send(FRAME)
+    steady.close()
+    assert (film.sent, film.blocks, film.closed, steady.trouble) == (1, 1, True, "")
+
+
+def test_a_full_disk_ends_the_film_but_not_the_run_and_is_told_twice():
+    film = FullDisk(room=3)
+    steady = SteadyFilm(film)
+    for _ in range(10):
+        steady.hear(AudioChunk(0, np.zeros(480, np.float32)))
+        steady.send(FRAME)
+    assert steady.trouble == "cannot write film.mp4: no space left"
+    assert (film.sent, film.blocks) == (3, 4)
+    with pytest.raises(MediaError, match="no space left"):
+        steady.close()

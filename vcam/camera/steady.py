@@ -1,4 +1,4 @@
-"""A camera that comes back: while its device is gone, frames are dropped."""
+"""Cameras that a live run can lose: a device that comes back, and a film that does not."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from vcam.errors import DeviceError
-from vcam.media import Frame
-from vcam.stages import Camera
+from vcam.errors import DeviceError, MediaError
+from vcam.media import AudioChunk, Frame
+from vcam.stages import Camera, Recorder
 
 PAUSE = 0.5  # seconds between two attempts to open it again
 
@@ -63,3 +63,40 @@ class SteadyCamera:
         self.trouble = ""
         self.reopened += 1
         return self._camera
+
+
+class SteadyFilm:
+    """A film of a live run: when it cannot be written any more, voice and face go on without it.
+
+    The run ends with the film's error all the same, once it ends.
+    """
+
+    def __init__(self, film: Recorder) -> None:
+        self._film = film
+        self.name, self.format = film.name, film.format
+        self._failure: MediaError | None = None
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing is kept, for people."""
+        return str(self._failure or "")
+
+    def hear(self, sound: AudioChunk) -> None:
+        """Append `sound`, if the film can still be written."""
+        if self._failure is None:
+            self._film.hear(sound)
+
+    def send(self, frame: Frame) -> None:
+        """Append `frame`, if the film can still be written."""
+        if self._failure is not None:
+            return
+        try:
+            self._film.send(frame)
+        except MediaError as error:
+            self._failure = error
+
+    def close(self) -> None:
+        """Finish the film; MediaError if it could not be written."""
+        if self._failure is not None:
+            raise self._failure
+        self._film.close()
