@@ -48,6 +48,9 @@ class FakeProcess(EngineProcess):
     def rest(self, resting: bool) -> None:
         self.resting = resting
 
+    def stands_still(self, looks: int) -> bool:
+        return False
+
     def send(self, sound: AudioChunk) -> None:
         self.heard = [sound]
 

@@ -17,7 +17,7 @@ from tests.test_session import Player, TimedCamera
 from vcam.cast import Cast
 from vcam.engine import Finished
 from vcam.errors import EngineError
-from vcam.link.child import SILENT_LOOKS, ChildLink
+from vcam.link.child import SILENT_LOOKS, STILL_LOOKS, ChildLink
 from vcam.link.memory import SLOTS, SharedMemory
 from vcam.link.process import EngineProcess
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, frame_ticks
@@ -141,6 +141,28 @@ def test_an_engine_that_hangs_is_killed_and_started_again(link):
     assert link.status().state == "restarting"
     assert "hung" in link.status().note
     await_live(link)
+
+
+def test_an_engine_that_stands_still_is_noticed_early(link):
+    """A stopped one uses no processor time; a slow one, which says nothing either, does."""
+    await_live(link)
+    link.mend()
+    os.kill(link.pid, signal.SIGSTOP)
+    link.receive(-1, 0.05)
+    for _ in range(STILL_LOOKS + 2):
+        link.mend()
+    assert link.status().state == "restarting"
+    assert "hung" in link.status().note
+
+
+def test_one_that_works_without_a_word_is_not_taken_for_a_stopped_one(link):
+    await_live(link)
+    process = link._live
+    for looks in range(STILL_LOOKS + 1):
+        process.silent_looks = looks
+        assert not process.stands_still(STILL_LOOKS)
+        link.send(AudioChunk(*said(tone(0.1))))  # it has something to do
+        time.sleep(0.03)
 
 
 def test_an_engine_that_can_never_start_ends_the_run_with_its_reason():

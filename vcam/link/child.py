@@ -29,6 +29,8 @@ from vcam.stats import Change, EngineStatus
 
 SILENT_LOOKS = 120  # looks at a live engine (6 s of them) without a word: it hangs. Counted in
 # looks, not in seconds, because on a starved machine whoever looks is late as well
+STILL_LOOKS = 30  # looks (1.5 s) without a word, in whose second half it has not worked either:
+# stopped, or locked for ever. One that is starved or loads something works now and then
 PATIENCE = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, ... restart in a row
 LONGEST_LOAD = 900.0  # seconds; a first compilation takes two or three minutes
 TIMELINE = 32  # steps remembered
@@ -151,7 +153,8 @@ class ChildLink:
         if self._spare is None:
             self._spare = self._start()
         self._live.silent_looks += 1
-        if self._live.silent_looks > SILENT_LOOKS:
+        still = not self._resting and self._live.stands_still(STILL_LOOKS)
+        if still or self._live.silent_looks > SILENT_LOOKS:
             self._fall("the engine hung and was killed")
 
     def _fall(self, reason: str) -> None:

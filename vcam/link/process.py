@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from multiprocessing.context import SpawnContext
 from typing import Any
+
+import psutil
 
 from vcam.engine import Finished
 from vcam.link.memory import SharedMemory
@@ -41,6 +44,7 @@ class EngineProcess:
         self.speaking = False
         self.last_words: Died | None = None
         self.silent_looks = 0  # looks since its last word
+        self._worked = math.nan  # processor seconds, half of the patience ago
 
     @property
     def pid(self) -> int:
@@ -65,6 +69,20 @@ class EngineProcess:
         code = self._process.exitcode
         how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
         return f"the engine died ({how})"
+
+    def stands_still(self, looks: int) -> bool:
+        """Whether it has said nothing for `looks` looks, nor worked in the second half of them."""
+        if self.silent_looks == looks // 2:
+            self._worked = self._work()
+        return self.silent_looks >= looks and self._work() == self._worked
+
+    def _work(self) -> float:
+        """Processor time it has used, in seconds; NaN, equal to nothing, when it is gone."""
+        try:
+            times = psutil.Process(self.pid).cpu_times()
+        except psutil.Error:
+            return math.nan
+        return float(times.user + times.system)
 
     def open(self, profile: Profile, history: AudioChunk, patient: bool = False) -> None:
         """Load `profile` and go live, continuing after the sound of `history`.
