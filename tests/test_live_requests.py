@@ -103,7 +103,7 @@ def test_a_run_does_what_it_is_asked_to(run, tmp_path):
     time.sleep(1.2)
     told = [line.split("Z ")[1] for line in logs.newest(100)]
     assert "profile: demo -> forest" in told
-    assert "microphone: speech.wav -> Desk" in told
+    assert any(line.startswith("microphone: speech.wav -> ") for line in told)
 
 
 @pytest.mark.slow

@@ -7,13 +7,13 @@ import time
 import numpy as np
 import pytest
 
-from tests.fakes import LoudnessMotion, PlainRenderer, tone
+from tests.fakes import LoudnessMotion, MachineStalls, PlainRenderer, tone
 from vcam.audio.microphone import Hear, PreparedSound
 from vcam.camera.memory import MemoryCamera
 from vcam.engine import Engine
 from vcam.errors import DeviceError
 from vcam.link.local import LocalLink
-from vcam.media import AudioChunk, FloatArray, Frame, frame_ticks
+from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, Frame, frame_ticks
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
 from vcam.session import Session
@@ -125,6 +125,27 @@ def test_a_dead_microphone_becomes_silence_and_the_face_goes_on():
     assert last.silence_filled_ms > 1000
     assert max(frame.at for frame in camera.frames) > 2 * 48_000
     assert camera.frames[-1].pixels.max() == 0  # the silent face of the fake
+
+
+def test_what_is_heard_after_a_silence_belongs_to_the_moment_it_is_heard():
+    class Pausing(Player):
+        """Says nothing for a second, and goes on with what comes then."""
+
+        def _deliver(self) -> None:
+            self._hear(tone(0.01))
+            time.sleep(1.0)
+            super()._deliver()
+
+    session = Session(LocalLink(engine()), TimedCamera(), 30)
+    lags = []
+
+    def watch(now: Snapshot) -> None:
+        lags.append(session.projector.clock.tick() - session.ring.end)
+
+    with MachineStalls() as machine:
+        last = session.run(Pausing(tone(3.0), session.hear), seconds=3.5, watch=watch)
+    assert last.silence_filled_ms > 600
+    assert np.median(lags[-10:]) < (0.05 + machine.longest) * TICKS_PER_SECOND
 
 
 def test_a_camera_that_fails_ends_the_run_with_its_error():

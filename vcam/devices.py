@@ -9,16 +9,17 @@ import numpy as np
 
 from vcam.audio import portaudio
 from vcam.audio.microphone import Hear, Microphone, PreparedSound, WavFile
-from vcam.audio.portaudio import default_source
 from vcam.audio.ring import RingBuffer
-from vcam.audio.steady import Occasionally, Source, SteadySource
+from vcam.audio.server import ServerWatch
+from vcam.audio.steady import Source, SteadySource
+from vcam.audio.steady_voice import SteadyVoice
 from vcam.audio.virtual_mic import VirtualMicrophone
 from vcam.camera.open import open_camera
-from vcam.camera.steady import SteadyCamera
+from vcam.camera.steady import SteadyCamera, SteadyFilm
 from vcam.config import RunConfig
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
-from vcam.stages import Camera
+from vcam.stages import Camera, Recorder
 
 DEFAULT = "default"  # the microphone that the system prefers, whichever that is
 
@@ -39,10 +40,10 @@ class Nobody(PreparedSound):
 class Hearing:
     """Where the sound comes from: a file, one microphone, or the default one as it changes."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, server: ServerWatch) -> None:
+        """`server` knows which microphones there are."""
         self._wav, self._loop, self._name = config.wav, config.loop, config.microphone
-        self._default = Occasionally(default_source)
-        self._resting = False
+        self._server, self._resting = server, False
 
     def opened(self, hear: Hear) -> SteadySource:
         """The source, not started yet; it follows what is chosen. Raises VcamError."""
@@ -72,33 +73,42 @@ class Hearing:
             return "nobody"
         if self._wav is not None:
             return f"file {self._wav}"
-        return self._default() if self._name is None else f"named {self._name}"
+        return self._server.microphone(self._name) or f"named {self._name}"
 
 
 def camera(config: RunConfig, told: Mapping[str, str]) -> Camera:
     """The camera; one that is a device comes back by itself when it was taken away.
 
-    `told` is what a film says about itself.
+    `told` is what a film says about itself. A film of a file is the run's whole purpose, and ends
+    it when it fails; a film of somebody who speaks does not cut off the voice.
     """
-    if config.camera == "none" or config.films:
-        return open_camera(config.camera, config.picture, config.fps, told)
+    if config.films:
+        film = open_camera(config.camera, config.picture, config.fps, told)
+        return SteadyFilm(film) if config.wav is None and isinstance(film, Recorder) else film
     return SteadyCamera(lambda: open_camera(config.camera, config.picture, config.fps))
 
 
 def voice(
-    config: RunConfig, ring: RingBuffer, leaving: Callable[[float], float | None]
-) -> VirtualMicrophone | None:
-    """The virtual microphone; "auto" does without where none can be made."""
+    config: RunConfig,
+    ring: RingBuffer,
+    leaving: Callable[[float], float | None],
+    server: ServerWatch,
+) -> SteadyVoice | None:
+    """The virtual microphone, which comes back; "auto" does without where none can be made."""
     if config.voice == "none" or (config.voice == "auto" and not _can_make_voice()):
         return None
     device = None if config.voice == "auto" else config.voice
-    return VirtualMicrophone(ring, leaving, device)
+    return SteadyVoice(
+        lambda: VirtualMicrophone(ring, leaving, device),
+        (lambda: True) if device else (lambda: server.has_virtual_microphone),
+    )
 
 
-def troubles(source: SteadySource, camera: Camera) -> tuple[str, ...]:
+def troubles(source: SteadySource, voice: SteadyVoice | None, camera: Camera) -> tuple[str, ...]:
     """What is wrong with the devices now."""
-    seen = camera.trouble if isinstance(camera, SteadyCamera) else ""
-    return tuple(trouble for trouble in (source.trouble, seen) if trouble)
+    seen = camera.trouble if isinstance(camera, SteadyCamera | SteadyFilm) else ""
+    said = voice.trouble if voice else ""
+    return tuple(trouble for trouble in (source.trouble, said, seen) if trouble)
 
 
 def _can_make_voice() -> bool:

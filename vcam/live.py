@@ -17,6 +17,8 @@ import numpy as np
 
 from vcam import curtain, devices, logs, profile, requests, settings
 from vcam.audience import Audience
+from vcam.audio.mender import Mender
+from vcam.audio.server import ServerWatch
 from vcam.badge import Stamp
 from vcam.cast import neural_stages
 from vcam.clock import slept
@@ -74,9 +76,16 @@ class Run:
             self._link = ChildLink(self._face, config.fps, config.size)
             opening.callback(self._link.close)
             self.session = self._session(camera)
-            self._hearing = devices.Hearing(config)
+            self._mender = Mender()
+            self._server = ServerWatch(self._mender.wake)
+            opening.callback(self._server.close)
+            self._server.start()
+            self._hearing = devices.Hearing(config, self._server)
             self._hearing.rest(self.session.presence.still)
             self._source = self._hearing.opened(self.session.hear)
+            self._voice = devices.voice(
+                config, self.session.ring, self.session.leaving, self._server
+            )
             self._closing = opening.pop_all()
 
     def __enter__(self) -> Run:
@@ -90,12 +99,15 @@ class Run:
         config, session = self._config, self.session
         self._keep(config)
         audience = Audience(lambda: session.projector.camera.name, session.watched)
-        chores = [self._source.mend, self._notice_face, audience.look, self._notice_sleep]
+        chores = [self._mender.check, self._notice_face, audience.look, self._notice_sleep]
         if config.metrics:
             chores.append(Metrics(config.metrics, lambda: self._now).write_if_due)
-        voice = devices.voice(config, session.ring, session.leaving)
+        sound = (self._source, self._voice) if self._voice else (self._source,)
         try:
-            return session.run(self._source, config.seconds, None, voice, [*chores, self._tell])
+            with self._mender.minding(*(device.mend for device in sound)):
+                return session.run(
+                    self._source, config.seconds, None, self._voice, [*chores, self._tell]
+                )
         except VcamError as error:
             log.error("fails: %s", error)
             raise
@@ -194,7 +206,8 @@ class Run:
 
     def _look(self) -> Snapshot:
         shown = self.session.projector.camera
-        return replace(self.session.snapshot(), trouble=devices.troubles(self._source, shown))
+        troubles = devices.troubles(self._source, self._voice, shown)
+        return replace(self.session.snapshot(), trouble=troubles)
 
     def _tell(self) -> None:
         """Tell whoever watches, 8 times a second, and the log, at least once."""

@@ -60,7 +60,7 @@ class Session:
         self.presence, self._watched = Presence(), True
         self._left, self._waiting = -1.0, False  # the newest tick of voice that has left
         self.profile = ""  # whose face it is, for people
-        self._silence_filled = 0
+        self._silence_filled, self._filled = 0, False  # ticks in all; since the newest sound
 
     @property
     def ring(self) -> RingBuffer:
@@ -70,6 +70,9 @@ class Session:
     def hear(self, samples: FloatArray) -> None:
         """A block of sound has come: stamp it and pass it on. Called on the audio thread."""
         with self._ear:  # against `_fill_silence`, which appends only when no sound comes
+            if self._filled:  # what is heard now belongs to now
+                self._fill(self._clock.tick() - len(samples))
+                self._filled = False
             presence, silence = self.presence, np.zeros_like(samples)
             chunk = self.ring.append(samples if presence.voice else silence)
             self._link.send(chunk if presence.acting else AudioChunk(chunk.start, silence))
@@ -219,9 +222,15 @@ class Session:
             now = self._clock.tick()
             if now - self.ring.end > LONGEST_FILL:  # the machine slept, or was stopped
                 self.ring.skip_to(now - LONGEST_FILL)
-            silence = np.zeros(max(0, now - LAG - self.ring.end), np.float32)
+            self._fill(now - LAG)
+            self._filled = True
+
+    def _fill(self, until: int) -> None:
+        """Silence up to tick `until`."""
+        silence = np.zeros(max(0, until - self.ring.end), np.float32)
+        if len(silence):
             self._link.send(self.ring.append(silence))
-        self._silence_filled += len(silence)
+            self._silence_filled += len(silence)
 
     def _raise_failure(self) -> None:
         if self.projector.failure is not None:

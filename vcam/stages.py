@@ -142,7 +142,11 @@ class Voice(Protocol):
     """Where the voice leaves: a virtual microphone."""
 
     name: str
-    underflows: int
+
+    @property
+    def underflows(self) -> int:
+        """Times that it had nothing to play."""
+        ...
 
     @property
     def offset_ms(self) -> float:
