@@ -1,0 +1,63 @@
+"""A long run, and the arithmetic of its table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.faults.rig import Handles
+from tests.faults.server import missing
+from tests.faults.soak import Sample, Soak, as_json, grown, soaked
+
+MINUTES = 3.0
+HANDLES = Handles(39, 11, 3, 70.0, 57.0)
+
+
+@pytest.mark.soak
+def test_nothing_grows_drifts_or_comes_late() -> None:
+    if reason := missing():
+        pytest.skip(reason)
+    soak = soaked(MINUTES)
+    for fact in soak.facts():
+        print(fact)
+    missed = [fact.what for fact in soak.facts() if not fact.holds]
+    assert not missed or (soak.stall > 0.1 and missed == ["frames on time"])
+
+
+def made_up(late: int = 0, leak: float = 0.0, files: int = 0, offset: float = 5.0) -> Soak:
+    """An hour in which everything went well but for what is asked."""
+    soak = Soak(counts={"gap_ms": 60.0, "overflows": 0, "underflows": 0})
+    soak.counts |= {"p50": 90.0, "p95": 94.0, "p99": 97.0}
+    for number in range(720):
+        held = Handles(39 + files * number, 11, 3, 70.0, 57.0 + leak * number)
+        at = 5.0 * number
+        soak.samples.append(Sample(at, held, 150.0, 150 * number, late * number, offset, 8.0, 95.0))
+        soak.wander.append((at, 40.0 + 0.01 * at))
+    return soak
+
+
+def missed(soak: Soak) -> list[str]:
+    return [fact.what for fact in soak.facts() if not fact.holds]
+
+
+def test_a_good_hour_holds_every_bar_and_becomes_json() -> None:
+    soak = made_up()
+    assert missed(soak) == []
+    facts = {fact.what: fact.figure for fact in soak.facts()}
+    assert facts["the same, by ear, moves by ms an hour"] == "+36.0"
+    assert facts["frames on time"].startswith("100.000%")
+    assert len(json.loads(json.dumps(as_json(soak)))["samples"]) == 60
+
+
+def test_what_goes_wrong_is_named() -> None:
+    assert missed(made_up(late=1)) == ["frames on time"]
+    assert missed(made_up(leak=0.02)) == ["memory of the rim, MiB"]
+    assert missed(made_up(files=1)) == ["files, threads, processes"]
+    assert len(missed(made_up(offset=70.0))) == 1
+
+
+def test_growth_is_from_beginning_to_end() -> None:
+    assert grown([1.0] * 10) == 0.0
+    assert grown([float(each) for each in range(100)]) == pytest.approx(75.0)
+    assert grown([0.0] * 50 + [9.0] + [0.0] * 49) == 0.0
