@@ -17,7 +17,7 @@ from vcam.presence import Presence
 
 T = TypeVar("T")
 
-FPS_CHOICES = (25, 30)
+FPS_CHOICES = (25, 30, 50, 60)
 MODES = ("talk", "broadcast")  # of ARTalk: 0.12 s behind, or exact and four seconds behind
 FILM = ".mp4"  # what a file must end with to be a camera
 LARGEST_FILE = 1 << 20  # bytes of YAML; a profile is a few hundred
