@@ -99,3 +99,39 @@ def test_gpu_times_are_read_once_they_have_passed(monkeypatch: pytest.MonkeyPatc
 def test_without_a_gpu_the_stopwatch_is_plain(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     assert type(stopwatch()) is Stopwatch
+
+
+class Board:
+    """NVML with two GPUs."""
+
+    names = ("GPU-aa11", "GPU-bb22")
+
+    def nvmlDeviceGetCount(self) -> int:
+        return len(self.names)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> str:
+        return self.names[index]
+
+    def nvmlDeviceGetUUID(self, device: str) -> str:
+        return device
+
+    def nvmlDeviceGetHandleByUUID(self, name: str) -> str:
+        return f"by name {name}"
+
+
+@pytest.mark.parametrize(
+    ("visible", "found"),
+    [
+        (None, "GPU-aa11"),
+        ("", "GPU-aa11"),
+        ("1", "GPU-bb22"),
+        ("1,0", "GPU-bb22"),
+        ("GPU-bb", "GPU-bb22"),
+        ("MIG-7", "by name MIG-7"),
+    ],
+)
+def test_the_gpu_looked_at_is_the_one_that_cuda_sees_first(monkeypatch, visible, found):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert bench_gpu.first_visible(Board()) == found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 import time
@@ -36,7 +37,7 @@ class GpuLooks:
         """Raises ImportError or NVML's own error where there is none to look at."""
         self._nvml: Any = importlib.import_module("pynvml")
         self._nvml.nvmlInit()
-        self._device = self._nvml.nvmlDeviceGetHandleByIndex(0)
+        self._device = first_visible(self._nvml)
         self._before = self._used()
         self._looks: list[tuple[float, float, float, float]] = []
         self._stop = threading.Event()
@@ -70,6 +71,21 @@ class GpuLooks:
             load = nvml.nvmlDeviceGetUtilizationRates(device).gpu
             watts = nvml.nvmlDeviceGetPowerUsage(device) / 1000
             self._looks.append((time.monotonic(), load, self._used(), watts))
+
+
+def first_visible(nvml: Any) -> Any:
+    """NVML's handle of the GPU that an engine of ours will use: the first that CUDA may see.
+
+    NVML numbers by bus, and so does CUDA where all GPUs are of one kind.
+    """
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    if not first or first.isdecimal():
+        return nvml.nvmlDeviceGetHandleByIndex(int(first or 0))
+    for index in range(nvml.nvmlDeviceGetCount()):  # a name may be cut short
+        device = nvml.nvmlDeviceGetHandleByIndex(index)
+        if nvml.nvmlDeviceGetUUID(device).startswith(first):
+            return device
+    return nvml.nvmlDeviceGetHandleByUUID(first)
 
 
 class MemoryByStage:

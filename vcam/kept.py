@@ -59,12 +59,18 @@ class Kept(Generic[Inputs, Output]):
 
     def _prepared(self, kind: str, args: tuple[object, ...]) -> Run:
         path = compiled.folder() / f"{self._name(kind)}.kept"
-        try:
-            artifact = _read(path) if path.is_file() else self._compiled(path, args)
-        except Exception:  # whatever torch's unstable insides raise, there is another way
-            log.warning("%s is not kept", self._function.__qualname__, exc_info=True)
+        artifact = self._attempt(lambda: _read(path)) if path.is_file() else None
+        artifact = artifact or self._attempt(lambda: self._compiled(path, args))
+        if artifact is None:
             return torch.compile(self._function, dynamic=False)
         return lambda *given: self._called(artifact, given)
+
+    def _attempt(self, make: Callable[[], Run]) -> Run | None:
+        try:
+            return make()
+        except Exception:  # whatever torch's unstable insides raise, there is another way
+            log.warning("%s is not kept", self._function.__qualname__, exc_info=True)
+            return None
 
     def _called(self, artifact: Run, args: tuple[object, ...]) -> object:
         tensors = [each for each in tree_flatten(args)[0] if isinstance(each, Tensor)]
@@ -106,8 +112,11 @@ class Kept(Generic[Inputs, Output]):
             return [each.clone() if id(each) in given else each for each in _several(out)]
 
         real = [*weights.values(), *(leaves[place] for place in places)]
-        fakes = [mode.from_tensor(each.detach(), static_shapes=True) for each in real]
         with mode:
+            fakes = [
+                torch.empty_strided(each.shape, each.stride(), dtype=each.dtype, device=each.device)
+                for each in real
+            ]
             graph = make_fx(flat)(*fakes)
         constants = [node.target for node in graph.graph.nodes if node.op == "get_attr"]
         if constants:

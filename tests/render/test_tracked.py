@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -160,6 +161,32 @@ def test_backgrounds(tmp_path):
     assert picture.shape == (3, 48, 48)
     with pytest.raises(ConfigError, match="no background"):
         background("chartreuse", 32, portrait)
+
+
+@pytest.mark.parametrize("wanted", ["keep", "blur"])
+def test_what_was_behind_the_person_is_kept(tmp_path, wanted):
+    """A green wall with a red person in its middle: behind the person is wall."""
+    photo = np.zeros((256, 256, 4), np.uint8)
+    photo[...] = (40, 200, 60, 0)
+    photo[64:, 64:192] = (30, 20, 220, 255)
+    cv2.imwrite(str(tmp_path / "portrait.png"), photo)
+    behind = background(wanted, 64, torch.zeros(3, 64, 64), tmp_path)
+    wall = torch.tensor([60, 200, 40])[:, None, None] / 255
+    assert (behind - wall).abs().max() < 0.02
+
+
+def test_behind_a_head_on_black_is_black(tmp_path):
+    folder = save_profile(person(6), tmp_path / "somebody", "Somebody")
+    assert not background("keep", 32, person(6).image, folder).any()
+    assert not background("keep", 32, person(6).image).any()
+
+
+def test_a_background_picture_lies_in_the_profile(tmp_path):
+    cv2.imwrite(str(tmp_path / "background.png"), np.full((20, 30, 3), (9, 99, 199), np.uint8))
+    behind = background("background.png", 32, torch.zeros(3, 64, 64), tmp_path)
+    assert (behind[:, 5, 5] * 255).tolist() == pytest.approx([199, 99, 9])
+    with pytest.raises(ConfigError, match="no background"):
+        background("background.png", 32, torch.zeros(3, 64, 64), tmp_path / "elsewhere")
 
 
 def test_the_script_lists_imports_and_explains(tracked_file, tmp_path):

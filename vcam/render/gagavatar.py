@@ -145,11 +145,13 @@ class GagavatarRenderer:
     ) -> GagavatarRenderer:
         """The renderer of a person, whose prepared identity is kept at the path, if there is one.
 
+        In the folder of that path lies what `wanted_background` may speak of, see `background`.
         Raises `DeviceError` when a GPU cannot be used for want of a C compiler.
         """
         require_compiler(device)
         identity = prepared(net, *person, device)
-        behind = background(wanted_background, size, person[0].image)
+        tracked, cache = person
+        behind = background(wanted_background, size, tracked.image, cache and cache.parent)
         upsampler = net.upsampler.to(device)
         return cls(identity, upsampler, flame, behind.to(device), size, manner)
 
