@@ -113,9 +113,9 @@ def fit_into(flame: Path, enrolled: Enrolled, folder: Path) -> None:
             f"FLAME does not fit this photo (turned by {turned:.0f}°, {fitted.residual:.1%} of the "
             "eye distance off): give one that looks straight into the camera"
         )
-    cover = photo.alpha[..., None] / np.float32(255)
-    on_black = np.rint(cleaned(photo.colours, photo.alpha) * cover).astype(np.uint8)
-    cv2.imwrite(str(folder / PORTRAIT), np.ascontiguousarray(on_black[..., ::-1]))
+    # With its outline: the network sees the person on black, viewers what was behind.
+    colours = cleaned(photo.colours, photo.alpha)[..., ::-1]
+    cv2.imwrite(str(folder / PORTRAIT), np.concatenate([colours, photo.alpha[..., None]], axis=2))
     names = {"transform": "transform_matrix", "shape": "shapecode", "expression": "expcode"}
     names |= {"pose": "posecode", "eyes": "eyecode"}
     tensors = {key: getattr(fitted, name).contiguous() for name, key in names.items()}

@@ -163,6 +163,21 @@ def test_backgrounds(tmp_path):
         background("chartreuse", 32, portrait)
 
 
+def test_a_person_with_an_outline_stands_on_black(tmp_path):
+    """As the network has learned: upstream cuts the head out before anything else."""
+    folder = save_profile(person(6), tmp_path / "somebody", "Somebody")
+    assert load_profile(folder).image[:, 0].max() > 0
+    photo = cv2.imread(str(folder / "portrait.png"))
+    alpha = np.full((*photo.shape[:2], 1), 255, np.uint8)
+    alpha[: len(photo) // 2] = 0
+    cv2.imwrite(str(folder / "portrait.png"), np.concatenate([photo, alpha], axis=2))
+    image = load_profile(folder).image
+    half = image.shape[1] // 2
+    assert not image[:, :half].any()
+    lower = torch.from_numpy(photo[half:, :, ::-1].copy()).permute(2, 0, 1) / 255
+    assert torch.equal(image[:, half:], lower)
+
+
 @pytest.mark.parametrize("wanted", ["keep", "blur"])
 def test_what_was_behind_the_person_is_kept(tmp_path, wanted):
     """A green wall with a red person in its middle: behind the person is wall."""

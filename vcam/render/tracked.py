@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vcam import picture
 from vcam.arrays import read_numbers
 from vcam.checkpoint import read_state
 from vcam.errors import ConfigError, MediaError, WeightsError
@@ -97,7 +98,10 @@ def load_profile(folder: Path) -> Tracked:
     for key, what in (("shapecode", "shape code"), ("transform_matrix", "camera")):
         if key not in state:
             raise ConfigError(f"{path} holds no {what} ({key}): import the identity anew")
-    image = read_picture(folder / PORTRAIT)
+    photo = picture.read_picture(folder / PORTRAIT)
+    image = torch.from_numpy(photo.colours).permute(2, 0, 1).float() / 255
+    if photo.alpha is not None:  # the person's outline
+        image = image * (torch.from_numpy(photo.alpha).float() / 255)
     return Tracked(image, state["transform_matrix"].float(), state["shapecode"].float())
 
 
