@@ -6,6 +6,9 @@ host, where upstream crops and blends with OpenCV and Pillow.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -41,14 +44,19 @@ class EagerMouth:
     """MuseTalk's own path: encodes in turn, a blend on the CPU."""
 
     def __init__(
-        self, net: nets.Inpainter, speech: nets.SpeechEncoder, device: torch.device
+        self,
+        net: nets.Inpainter,
+        speech: nets.SpeechEncoder,
+        device: torch.device,
+        part: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
     ) -> None:
-        """Networks as they are loaded; half precision on CUDA."""
+        """Networks as they are loaded; half precision on CUDA. `part` is entered for each step:
+        encode x2, speech, UNet, decode, blend."""
         dtype = torch.float16 if device.type == "cuda" else torch.float32
         self._net, self._whisper = net.to(device, dtype), speech.to(device, dtype)
         self._mel = nets.LogMel(speech.conv1.weight.shape[1]).to(device)
         self._sound = torch.randn(1, nets.SEGMENT, device=device) * 0.05
-        self._device, self._dtype = device, dtype
+        self._device, self._dtype, self._part = device, dtype, part
 
     @torch.inference_mode()
     def __call__(self, frame: Frame) -> Image:
@@ -61,9 +69,10 @@ class EagerMouth:
         box = found.whole(height, width)
         crop = original.crop_face(frame.pixels, box, self._net.coder.side)
         face = self._painted(crop)
-        square = original.expanded_box(box)
-        mask = np.full((square[3] - square[1], square[2] - square[0]), 128, np.uint8)
-        return original.paste_face(frame.pixels, face, box, mask)
+        with self._part("blend"):
+            square = original.expanded_box(box)
+            mask = np.full((square[3] - square[1], square[2] - square[0]), 128, np.uint8)
+            return original.paste_face(frame.pixels, face, box, mask)
 
     @torch.inference_mode()
     def listen(self) -> Tensor:
@@ -72,11 +81,16 @@ class EagerMouth:
         return nets.speech_window(states, 100)[None]
 
     def _painted(self, crop: Image) -> Image:
-        coder = self._net.coder
-        pixels = torch.from_numpy((crop / 255.0).astype(np.float32)).permute(2, 0, 1)[None]
-        pixels = pixels.to(self._device, self._dtype)
-        latents = [coder.encode(nets.masked(pixels)), coder.encode(pixels * 2 - 1)]
-        out = self._net.unet(torch.cat(latents, dim=1), self.listen())
-        image = (self._net.picture(out)[0].float() * 255).round().byte()
-        face: Image = image.permute(1, 2, 0).cpu().numpy()
+        coder, part = self._net.coder, self._part
+        with part("encode x2"):
+            pixels = torch.from_numpy((crop / 255.0).astype(np.float32)).permute(2, 0, 1)[None]
+            pixels = pixels.to(self._device, self._dtype)
+            latents = [coder.encode(nets.masked(pixels)), coder.encode(pixels * 2 - 1)]
+        with part("speech"):
+            speech = self.listen()
+        with part("UNet"):
+            out = self._net.unet(torch.cat(latents, dim=1), speech)
+        with part("decode"):
+            image = (self._net.picture(out)[0].float() * 255).round().byte()
+            face: Image = image.permute(1, 2, 0).cpu().numpy()
         return face
