@@ -79,9 +79,9 @@ class Brush(nn.Module):
         self.blender = Blender(self.side, matched)
 
         def wrap(function: Function, owner: nn.Module | None) -> Function:
+            about = f"{matched} {net.coder.scale} {self.side}" if faster else ""
             return Kept(function, owner, about) if faster else function
 
-        about = f"{matched} {net.coder.scale} {self.side}"
         self.encode = wrap(net.coder.encode, net.coder)
         self.inpaint = wrap(net.unet.forward, net.unet)
         self.decode = wrap(net.picture, net.coder)
