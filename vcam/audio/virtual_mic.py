@@ -18,6 +18,7 @@ from typing import Any
 from vcam.audio import portaudio
 from vcam.audio.backlog import STALL
 from vcam.audio.delayed import DelayedVoice
+from vcam.audio.output_latency import OutputLatency
 from vcam.audio.ring import RingBuffer
 from vcam.clock import MediaClock
 from vcam.errors import DeviceError
@@ -47,7 +48,8 @@ class VirtualMicrophone:
         self.name = SOURCE if device is None else device
         self.underflows = 0
         self._voice, self._target, self._device = DelayedVoice(ring), target, device
-        self._clock, self._latency = MediaClock(), LATENCY
+        self._clock, self._latency = MediaClock(), OutputLatency(LATENCY)
+        self._early = 0.0  # seconds by which readers get sound before it counts as played
         self.asked = 0  # samples that the output has asked for
         self._last = 0.0  # when it last did
         self._stack = contextlib.ExitStack()
@@ -55,7 +57,7 @@ class VirtualMicrophone:
     @property
     def offset_ms(self) -> float:
         """How much later (+) or earlier (-) than its picture the voice leaves."""
-        return milliseconds(-self._voice.follower.error)
+        return milliseconds(self._voice.follower.error)
 
     @property
     def drift_ppm(self) -> float:
@@ -69,10 +71,11 @@ class VirtualMicrophone:
                 opening.enter_context(_made())
             sounddevice = portaudio.portaudio()
             stream = self._opened(sounddevice)
-            self._latency = float(stream.latency)
+            self._latency = OutputLatency(float(stream.latency))
             opening.callback(stream.close)
             opening.enter_context(portaudio.streaming())
             stream.start()
+            self._early = _early() if self._device is None else 0.0
             self._stack = opening.pop_all()
 
     def close(self) -> None:
@@ -93,13 +96,17 @@ class VirtualMicrophone:
         except (sounddevice.PortAudioError, ValueError) as error:
             raise DeviceError(f"the output {self.name} does not open: {error.args[0]}") from error
 
-    def _speak(self, block: FloatArray, frames: int, _time: Any, status: Any) -> None:
+    def _speak(self, block: FloatArray, frames: int, moment: Any, status: Any) -> None:
         self.underflows += bool(status.output_underflow)
-        if time.monotonic() - self._last > STALL:  # it stood still; the past says nothing of now
+        now = time.monotonic()
+        if now - self._last > STALL:  # it stood still; the past says nothing of now
             self._clock.restart(self.asked)
-        self._last = time.monotonic()
+        self._last = now
         self._clock.heard(self.asked)  # the output asks for what it will play a latency later
-        tick = self._target(self._clock.time_of(self.asked) + self._latency)
+        begin = self._clock.time_of(self.asked)
+        ahead = moment.outputBufferDacTime - moment.currentTime
+        self._latency.saw(now - begin + ahead - self._early)
+        tick = self._target(begin + self._latency.seconds)
         self.asked += frames
         block[:, 0] = 0.0 if tick is None else self._voice.read(frames, tick)
 
@@ -132,6 +139,15 @@ def _made() -> Iterator[None]:
             for module in reversed(modules):
                 if module in ours:  # a server that was started again gives numbers out anew
                     server.module_unload(module)
+
+
+def _early() -> float:
+    """How long before its moment our sink hands sound to who reads it: a block, in seconds."""
+    import pulsectl
+
+    with contextlib.suppress(pulsectl.PulseError, OSError), pulsectl.Pulse("vcam") as server:
+        return float(server.get_sink_by_name(SINK).configured_latency) / 1e6
+    return 0.0
 
 
 def remove_leftovers(server: Any) -> None:
