@@ -5,6 +5,7 @@ from tests.fakes import tone
 from vcam.audio.delayed import FADE, FASTEST, JUMP, DelayedVoice, Follower, Interpolator
 from vcam.audio.ring import RingBuffer
 from vcam.media import TICKS_PER_SECOND
+from vcam.playout import PresentationDelay
 
 BLOCK = 480
 MS = TICKS_PER_SECOND / 1000
@@ -32,7 +33,7 @@ def test_whole_ticks_at_normal_speed_are_copied():
 
 
 @pytest.mark.parametrize("hertz", [200, 3000, 12_000, 18_000])
-@pytest.mark.parametrize("speed", [1.0002, 0.995, 1.005])
+@pytest.mark.parametrize("speed", [1.0002, 0.99, 1.01])
 def test_stretching_leaves_a_pure_tone_pure(hertz, speed):
     interpolator = Interpolator(ring_of(tone(3.0, hertz)))
     blocks = [interpolator.read(4800 + n * BLOCK * speed, speed, BLOCK) for n in range(200)]
@@ -82,3 +83,31 @@ def test_a_leap_fades_without_a_click():
     assert (
         np.abs(after[FADE:] - tone(4.0, 500)[48_000 + 5 * JUMP + BLOCK :][FADE:BLOCK]).max() < 1e-3
     )
+
+
+def test_a_picture_that_comes_ever_sooner_is_followed_closely():
+    """The presentation delay falls by 0.3 %; the voice has to keep up with it."""
+    follower, target, errors = Follower(), 0.0, []
+    for _ in range(1000):
+        follower.step(BLOCK, target)
+        target += BLOCK * (1 + PresentationDelay.FALL)
+        errors.append(follower.error)
+    assert max(np.abs(errors)) < 5 * MS
+    assert follower.jumps == 0
+
+
+@pytest.mark.parametrize("error", [30 * MS, -30 * MS])
+def test_in_a_pause_an_error_is_left_at_once(error):
+    sound = 0.3 * tone(4.0, 500)
+    sound[96_000:120_000] *= 0.01  # a pause of half a second
+    voice, target, jumped = DelayedVoice(ring_of(sound)), 80_000.0, []
+    for block in range(100):
+        place = target if block == 0 else target + error
+        jumped.append(voice.follower.jumps)
+        samples = voice.read(BLOCK, place)
+        assert np.abs(np.diff(samples)).max() < 0.03  # nothing clicks
+        target += BLOCK
+    assert voice.follower.jumps == 1
+    at = 80_000 + jumped.index(1) * BLOCK
+    assert 96_000 < at < 120_000  # not while somebody spoke
+    assert abs(voice.follower.error) < 2 * MS

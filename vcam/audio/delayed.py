@@ -18,8 +18,10 @@ TAPS = 32  # of the windowed sinc: flat to 20 kHz, images below -90 dB
 PHASES = 256  # stored positions between two samples; in between they are interpolated
 FADE = TICKS_PER_SECOND // 200  # 5 ms: a jump without a click
 JUMP = TICKS_PER_SECOND // 10  # an error that no stretching mends in reasonable time
-FASTEST = 0.005  # 0.5 %, about 9 cents: below what is heard in speech
-SETTLE = 2.0  # seconds to halve an error, roughly
+FASTEST = 0.01  # 1 %, 17 cents, for some seconds: below what is heard in speech
+SETTLE = 1.0  # seconds to halve an error, roughly
+HOP = TICKS_PER_SECOND * 15 // 1000  # an error worth a jump where nobody speaks
+QUIET = 0.01  # of full scale: a pause between words, in which a jump is not heard
 DRIFT_SETTLE = 20.0  # seconds to learn a constant drift
 
 
@@ -41,24 +43,34 @@ class Follower:
     def __init__(self) -> None:
         self._place: Place | None = None
         self.jumps = 0  # times it had to leap
-        self.error = 0.0  # ticks that leave too late (+) or too early (-), at the last step
+        self.error = (
+            0.0  # ticks by which the voice leaves too late (+) or early (-), at the last step
+        )
+
+    @property
+    def tick(self) -> float | None:
+        """The tick that leaves next, once it has begun."""
+        return None if self._place is None else self._place.tick
 
     @property
     def drift_ppm(self) -> float:
         """How much faster the microphone's clock runs than the output's, parts per million."""
         return 0.0 if self._place is None else 1e6 * self._place.drift
 
-    def step(self, count: int, target: float) -> tuple[float, float, float | None]:
+    def step(
+        self, count: int, target: float, jump: float = JUMP
+    ) -> tuple[float, float, float | None]:
         """The next `count` samples leave now, the first ideally from tick `target`.
 
-        Returns the tick to begin at, the speed in ticks per sample, and, when the error was too
-        large to stretch away, the tick that would have been next: the sound to fade from.
+        An error of more than `jump` ticks is left at once. Returns the tick to begin at, the speed
+        in ticks per sample, and, after a jump, the tick that would have been next: the sound to
+        fade from.
         """
         place = self._place
         if place is None:
             place = self._place = Place(target)
         self.error = target - place.tick
-        left = place.tick if abs(self.error) > JUMP else None
+        left = place.tick if abs(self.error) > jump else None
         if left is not None:
             self.jumps += 1
             place.tick, self.error = target, 0.0
@@ -110,17 +122,25 @@ class DelayedVoice:
 
     def __init__(self, ring: RingBuffer) -> None:
         self.follower = Follower()
-        self._interpolator = Interpolator(ring)
+        self._ring, self._interpolator = ring, Interpolator(ring)
 
     def read(self, count: int, target: float) -> FloatArray:
         """The next `count` samples; the first should be the sound of tick `target`."""
-        begin, speed, left = self.follower.step(count, target)
+        jump = HOP if self._is_pause(self.follower.tick, target, count) else JUMP
+        begin, speed, left = self.follower.step(count, target, jump)
         samples = self._interpolator.read(begin, speed, count)
         if left is not None:
             fading = self._interpolator.read(left, 1.0, min(FADE, count))
             weight = np.linspace(1.0, 0.0, len(fading), dtype=np.float32)
             samples[: len(fading)] += weight * (fading - samples[: len(fading)])
         return samples
+
+    def _is_pause(self, here: float | None, there: float, count: int) -> bool:
+        """Whether a jump between these ticks, far enough apart, skips or repeats nothing loud."""
+        if here is None or not HOP < abs(there - here) <= JUMP:
+            return False
+        sound = self._ring.read(int(min(here, there)), int(max(here, there)) + count).samples
+        return len(sound) > 0 and float(np.abs(sound).max()) < QUIET
 
 
 def _sinc_table() -> FloatArray:
