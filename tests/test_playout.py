@@ -68,6 +68,15 @@ def test_the_first_delay_is_learned_at_once():
     assert delay.settled
 
 
+def test_a_slow_engine_is_not_waited_for_the_longer():
+    delay, seconds = PresentationDelay(200 * MS), 0.0
+    while not delay.settled:
+        delay.arrived(int(seconds * 100 + 600) * MS, beats=18)
+        seconds += 0.6
+    assert seconds <= 2.4
+    assert delay.milliseconds == pytest.approx(606 + 100 * (seconds - 0.6), abs=2)  # the latest
+
+
 @pytest.mark.parametrize(("lateness", "expected"), [(150, 156), (40, 46)])
 def test_the_delay_reaches_a_new_target_smoothly(lateness, expected):
     delay = learned(70)

@@ -44,7 +44,7 @@ class PresentationDelay:
     """How many ticks after the sound its frame is shown: learned, and changed only smoothly.
 
     The target is a high quantile of how late frames have arrived, plus a margin. The delay moves
-    towards it so slowly that neither eye nor ear notices (2 % while rising, 0.5 % while falling),
+    towards it so slowly that neither eye nor ear notices (2 % while rising, 0.3 % while falling),
     except in the first second, when nobody has seen anything yet. The first target is a lower
     quantile: it rises soon enough if that was too bold, and a single hiccup would stay for long.
 
@@ -56,7 +56,7 @@ class PresentationDelay:
     QUANTILE, FIRST_QUANTILE = 99.0, 80.0
     MARGIN = TICKS_PER_SECOND * 6 // 1000
     SMALLEST, LARGEST = TICKS_PER_SECOND // 50, TICKS_PER_SECOND * 6
-    RISE, FALL = 0.02, 0.005  # ticks of delay per tick of time
+    RISE, FALL = 0.02, 0.003  # ticks of delay per tick of time; the voice follows by 0.01
     SKIPPED = 15  # first frames, which a starting engine makes while it catches up
     LEARNED = 30  # further frames before the first target is trusted
     MEMORY = 300  # frames that the quantile looks back on: 10 s at 30 fps
@@ -66,6 +66,7 @@ class PresentationDelay:
         self.ticks = ticks
         self._lateness: deque[int] = deque(maxlen=self.MEMORY)
         self._skip = self.SKIPPED
+        self._learned = 0  # frames since, each counted with the beats it stands for
         self._behind: int | None = None  # ticks of sound ahead that the newest frame needed
 
     @property
@@ -76,24 +77,27 @@ class PresentationDelay:
     @property
     def settled(self) -> bool:
         """Whether enough frames have come to trust the delay."""
-        return len(self._lateness) >= self.LEARNED
+        return self._learned >= self.LEARNED
 
     def excuse(self) -> None:
         """The next frames come from an engine that wakes up, and say nothing of its pace."""
         self._skip = self.SKIPPED
 
-    def arrived(self, lateness: int, behind: int = 0) -> None:
-        """A frame came in `lateness` ticks after its sound was heard.
+    def arrived(self, lateness: int, behind: int = 0, beats: int = 1) -> None:
+        """A frame came in `lateness` ticks after its sound was heard, `beats` after the last one.
 
-        Of these its engine had to wait for the `behind` ticks of sound after it.
+        Of these its engine had to wait for the `behind` ticks of sound after it. An engine that is
+        too slow for every beat is not waited for the longer.
         """
         self._expect(behind)
-        if self._skip:
-            self._skip -= 1
+        if self._skip > 0:
+            self._skip -= beats
             return
         self._lateness.append(lateness)
-        if len(self._lateness) == self.LEARNED:
-            self.ticks = self._target(self.FIRST_QUANTILE)
+        before, self._learned = self._learned, min(self._learned + beats, self.LEARNED)
+        if before < self._learned == self.LEARNED:
+            few = len(self._lateness) < self.LEARNED // 2  # and slow: none of them is a hiccup
+            self.ticks = self._target(self.QUANTILE if few else self.FIRST_QUANTILE)
 
     def _expect(self, behind: int) -> None:
         """Frames will be later, or earlier, by the change of what they need."""

@@ -21,6 +21,7 @@ from vcam.stats import Stats
 
 FIRST_DELAY = TICKS_PER_SECOND // 5  # until a better one is learned
 STILL = 0.1  # seconds between two repetitions of a picture that stands still
+SLOWEST = TICKS_PER_SECOND  # frames further apart come from an engine that began anew
 STOOD = 2 * TICKS_PER_SECOND  # a beat that comes so late: the machine stood still, or its clock
 NO_CARD = np.zeros((512, 512, 3), np.uint8)
 
@@ -57,6 +58,7 @@ class Projector:
         self._sending = threading.Lock()  # while cameras change places
         self._lasts = self._frame_ticks  # of the newest frame
         self._recorded = 0  # tick up to which the recorder has heard
+        self._taken = -2 * SLOWEST  # tick of the newest frame that came
         self._stop = threading.Event()
         self.stood = 0  # ticks during which the machine stood still
         self.failure: BaseException | None = None
@@ -144,7 +146,10 @@ class Projector:
                 self._take_in(finished)
 
     def _take_in(self, finished: Finished) -> None:
-        self.delay.arrived(self.clock.tick() - finished.frame.at, finished.behind)
+        at = finished.frame.at
+        gap, self._taken = at - self._taken, at
+        beats = max(1, gap // self._frame_ticks) if gap <= SLOWEST else 1
+        self.delay.arrived(self.clock.tick() - at, finished.behind, beats)
         self._lasts = finished.lasts
         self.stats.took(finished.took)
         self.playout.add(finished.frame)
