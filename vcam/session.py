@@ -81,10 +81,10 @@ class Session:
     def leaving(self, when: float) -> float | None:
         """The tick whose picture is shown at monotonic time `when`: its voice should leave then.
 
-        None while nobody knows or no voice may leave, and while the picture waits because it has
-        become slower: the voice waits as well, and is never heard twice.
+        None before the first sound, while no voice may leave, and while the picture waits because
+        it has become slower: the voice waits as well, and is never heard twice.
         """
-        if not (self.presence.voice and self._clock.running and self._delay.settled):
+        if not (self.presence.voice and self._clock.running):
             return None
         tick = self._clock.tick_at(when) - self._delay.ticks
         self._waiting = tick < self._left - (0 if self._waiting else BACK)
