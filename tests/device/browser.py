@@ -12,13 +12,13 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-PAGE = (Path(__file__).parent / "watch.html").read_bytes()
+PAGES = Path(__file__).parent
 POLITELY = ("nice", "-n", "19")  # on a machine of one processor its start would starve the sender
 OPTIONS = (
     "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-extensions --disable-sync "
@@ -28,7 +28,7 @@ OPTIONS = (
 
 
 @contextlib.contextmanager
-def page() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
+def serving(page: bytes) -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
     """Serve the page; what it reports comes through the queue."""
     reports: queue.Queue[dict[str, Any]] = queue.Queue()
 
@@ -37,7 +37,7 @@ def page() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.end_headers()
-            self.wfile.write(PAGE)
+            self.wfile.write(page)
 
         def do_POST(self) -> None:
             reports.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -55,19 +55,25 @@ def page() -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
             server.shutdown()
 
 
-def report(timeout: float = 180.0) -> dict[str, Any]:
+def report(
+    page: str = "watch.html",
+    timeout: float = 180.0,
+    environment: Mapping[str, str] | None = None,
+    *options: str,
+) -> dict[str, Any]:
     """Open the page in Chromium and wait for what it saw."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no chromium here; sudo apt install chromium")
     with (
-        page() as (address, reports),
+        serving((PAGES / page).read_bytes()) as (address, reports),
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         tempfile.TemporaryFile("w+") as log,
     ):
+        command = [*POLITELY, chromium, *OPTIONS.split(), *options, f"--user-data-dir={profile}"]
         browser = subprocess.Popen(
-            [*POLITELY, chromium, *OPTIONS.split(), f"--user-data-dir={profile}", address],
-            stdout=log, stderr=log, start_new_session=True,
+            [*command, address],
+            stdout=log, stderr=log, start_new_session=True, env=environment,
         )  # fmt: skip
         try:
             return reports.get(timeout=timeout)

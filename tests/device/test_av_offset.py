@@ -1,0 +1,46 @@
+"""Picture and sound leave the devices together, however slow the engine is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.device.av_offset import Offsets, Plan, kill_engine, measure, table
+from tests.device.sound import CARD, hearing
+
+pytestmark = pytest.mark.device
+SECONDS = 30
+
+
+@pytest.fixture
+def measured(device: str, tmp_path: Path) -> Callable[..., Offsets]:
+    """Measure an engine at the real devices."""
+    if not CARD.exists():
+        pytest.skip("no virtual camera with a loopback sound card beside it; modprobe snd-aloop")
+
+    def measured(engine: str, disturb: Callable[[int], None] = lambda pid: None) -> Offsets:
+        with hearing() as ear:
+            found = measure(Plan(engine, SECONDS, device), ear, tmp_path, disturb)
+        print(table([found]))
+        return found
+
+    return measured
+
+
+@pytest.mark.parametrize("engine", ["slow-0", "slow-80", "slow-200", "slow-600"])
+def test_picture_and_sound_leave_together(measured: Callable[..., Offsets], engine: str) -> None:
+    """Within the broadcasters' window, and nothing of the sound is missing."""
+    found = measured(engine)
+    assert found.clicks >= SECONDS - 3
+    assert found.good
+    assert not found.gaps
+
+
+def test_the_voice_flows_while_the_engine_is_killed(measured: Callable[..., Offsets]) -> None:
+    """Nothing of it is missing, and the next engine's pictures belong to it as well."""
+    found = measured("slow-0", kill_engine)
+    assert found.clicks >= SECONDS - 3
+    assert found.good
+    assert not found.gaps

@@ -1,0 +1,69 @@
+"""A web meeting takes camera and microphone, and sends them through WebRTC to itself."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import write_wav
+from tests.device.av_offset import EARLY, LATE, VOICE, Plan, offsets_of, running
+from tests.device.browser import report
+from tests.device.clicks import PERIOD, ClickFinder, pattern
+from tests.device.conftest import FPS
+from tests.device.recorders import Heard, Seen
+from tests.device.sound import CARD, hearing
+
+pytestmark = pytest.mark.device
+LENGTH = 240  # seconds of sound: longer than Chromium takes to start on a slow machine
+BLOCK = 128  # samples, of WebAudio
+ALIKE = 0.4  # of a click that has been through Opus
+
+
+def test_a_call_gets_picture_and_sound_together(device: str, tmp_path: Path) -> None:
+    """In order, and within the broadcasters' window at the far end of the call."""
+    if not CARD.exists():
+        pytest.skip("no virtual camera with a loopback sound card beside it; modprobe snd-aloop")
+    sound = write_wav(tmp_path / "pattern.wav", pattern(LENGTH, VOICE))
+    plan = Plan(device=device, size=256)
+    with hearing() as ear, running(plan, ear, tmp_path), ear.playing(sound):
+        found = report(
+            "meeting.html", 240.0, ear.environment, "--autoplay-policy=no-user-gesture-required"
+        )
+    assert "error" not in found, found["error"]
+    seen = seen_by(found)
+    _, offsets = offsets_of(seen, heard_by(found).times())
+    rate = (len(seen.times) - 1) / (seen.times[-1] - seen.times[0])
+    print(
+        f"{found['seen'][-1]['width']} pixels, {rate:.1f} pictures/s, offset "
+        f"{offsets.mean():.1f} ms, p5 {np.percentile(offsets, 5):.1f}, "
+        f"p95 {np.percentile(offsets, 95):.1f} ({len(offsets)} pictures)"
+    )
+    steps = np.diff(seen.codes) % PERIOD
+    assert (steps < PERIOD / 2).mean() > 0.99  # in order
+    assert rate > FPS / 4  # loose: the test machine has one slow processor
+    assert len(offsets) > 40
+    assert np.percentile(offsets, 5) >= EARLY
+    assert np.percentile(offsets, 95) <= LATE
+
+
+def seen_by(found: dict[str, Any]) -> Seen:
+    """The pictures that were shown, on the page's clock."""
+    shown = [each for each in found["seen"] if each["code"] is not None]
+    return Seen([each["time"] / 1000 for each in shown], [each["code"] for each in shown])
+
+
+def heard_by(found: dict[str, Any]) -> Heard:
+    """The sound that was played, on the page's clock."""
+    samples = np.frombuffer(base64.b64decode(found["pcm"]), "<i2").astype(np.float32) / 32768
+    heard = Heard(ClickFinder(ALIKE))
+    heard.starts = list(range(0, len(samples), BLOCK))
+    clock = np.array(found["clock"])
+    begins = clock[:, 1] / 1000 - clock[:, 0]  # when the page's sound began, by each look
+    heard.stamps = (np.array(found["starts"]) + np.median(begins)).tolist()
+    for start in heard.starts:
+        heard.clicks.hear(start, samples[start : start + BLOCK])
+    return heard
