@@ -159,6 +159,8 @@ def _sender(size: tuple[int, int], fps: int, device: str | None) -> Sender:
     try:
         return module.Camera(*size, fps, device=device, backend=backend)
     except RuntimeError as error:
+        if device and "busy" in str(error):  # drivers from 0.13 on refuse another size themselves
+            _check_size(device, size)
         raise DeviceError(_refused(str(error), size)) from error
 
 
