@@ -22,6 +22,7 @@ pytestmark = pytest.mark.device
 ROOT = Path(__file__).parents[2]
 VOICE = ROOT / "vcam" / "assets" / "hello.wav"
 STARTS_WITHIN = 120.0  # seconds: the test machine has one slow processor
+WAKES_WITHIN = 2.0  # seconds; one, on a machine with more than one slow processor
 SLOWEST = FPS / 2  # pictures a second there; order and content are strict, rates are not
 
 
@@ -87,3 +88,19 @@ def test_a_run_is_seen_by_a_web_page(device: str, long_voice: Path) -> None:
     assert found["size"] == [SIZE, SIZE]
     assert round(found["settings"]["frameRate"]) == FPS
     check_codes([each["code"] for each in seen], [each["time"] / 1000 for each in seen])
+
+
+def test_readers_come_back_to_a_living_face(device: str, long_voice: Path) -> None:
+    """The engine rests while nobody watches; a driver in use is not taken away."""
+    with running(device, long_voice) as vcam:
+        for _ in range(2):
+            time.sleep(3.0)
+            removed = subprocess.run(["rmmod", "v4l2loopback"], capture_output=True)
+            assert removed.returncode != 0
+            with watching(device) as watcher:
+                seen = watcher.see(3 * FPS)
+            first = next(each for each in seen if each.number != seen[0].number)
+            print(f"a new picture {first.time - seen[0].time:.2f} s after the first")
+            assert first.time - seen[0].time < WAKES_WITHIN
+            assert len({each.number for each in seen}) > FPS / 2
+        assert vcam.poll() is None
