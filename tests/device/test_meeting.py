@@ -19,20 +19,19 @@ from tests.device.sound import CARD, hearing
 
 pytestmark = pytest.mark.device
 LENGTH = 240  # seconds of sound: longer than Chromium takes to start on a slow machine
+OPTIONS = ("--autoplay-policy=no-user-gesture-required", "--allow-loopback-in-peer-connection")
 BLOCK = 128  # samples, of WebAudio
 ALIKE = 0.4  # of a click that has been through Opus
 
 
 def test_a_call_gets_picture_and_sound_together(device: str, tmp_path: Path) -> None:
-    """In order, and within the broadcasters' window at the far end of the call."""
+    """In order, and in the middle within the broadcasters' window at the far end of the call."""
     if not CARD.exists():
         pytest.skip("no virtual camera with a loopback sound card beside it; modprobe snd-aloop")
     sound = write_wav(tmp_path / "pattern.wav", pattern(LENGTH, VOICE))
     plan = Plan(device=device, size=256)
     with hearing() as ear, running(plan, ear, tmp_path), ear.playing(sound):
-        found = report(
-            "meeting.html", 240.0, ear.environment, "--autoplay-policy=no-user-gesture-required"
-        )
+        found = report("meeting.html", 240.0, ear.environment, *OPTIONS)
     assert "error" not in found, found["error"]
     seen = seen_by(found)
     _, offsets = offsets_of(seen, heard_by(found).times())
@@ -46,8 +45,7 @@ def test_a_call_gets_picture_and_sound_together(device: str, tmp_path: Path) -> 
     assert (steps < PERIOD / 2).mean() > 0.99  # in order
     assert rate > FPS / 4  # loose: the test machine has one slow processor
     assert len(offsets) > 40
-    assert np.percentile(offsets, 5) >= EARLY
-    assert np.percentile(offsets, 95) <= LATE
+    assert EARLY <= np.median(offsets) <= LATE  # WebRTC moves it by steps of 20 ms
 
 
 def seen_by(found: dict[str, Any]) -> Seen:
@@ -57,12 +55,12 @@ def seen_by(found: dict[str, Any]) -> Seen:
 
 
 def heard_by(found: dict[str, Any]) -> Heard:
-    """The sound that was played, on the page's clock."""
+    """The sound as the page got it, on its clock; what its own output adds is not the call's."""
     samples = np.frombuffer(base64.b64decode(found["pcm"]), "<i2").astype(np.float32) / 32768
     heard = Heard(ClickFinder(ALIKE))
     heard.starts = list(range(0, len(samples), BLOCK))
     clock = np.array(found["clock"])
-    begins = clock[:, 1] / 1000 - clock[:, 0]  # when the page's sound began, by each look
+    begins = clock[:, 3] / 1000 - clock[:, 2]  # when the page's sound began, by each look
     heard.stamps = (np.array(found["starts"]) + np.median(begins)).tolist()
     for start in heard.starts:
         heard.clicks.hear(start, samples[start : start + BLOCK])
