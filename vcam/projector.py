@@ -21,7 +21,7 @@ from vcam.stats import Stats
 
 FIRST_DELAY = TICKS_PER_SECOND // 5  # until a better one is learned
 STILL = 0.1  # seconds between two repetitions of a picture that stands still
-SLOWEST = TICKS_PER_SECOND  # frames further apart come from an engine that began anew
+SLOWEST = 3 * TICKS_PER_SECOND  # frames further apart come from an engine that began anew
 STOOD = 2 * TICKS_PER_SECOND  # a beat that comes so late: the machine stood still, or its clock
 NO_CARD = np.zeros((512, 512, 3), np.uint8)
 
