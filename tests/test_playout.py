@@ -68,6 +68,19 @@ def test_the_first_delay_is_learned_at_once():
     assert delay.settled
 
 
+def test_a_burst_of_four_seconds_is_kept_and_shown_frame_by_frame():
+    """ARTalk's exact mode: a hundred frames at once, the first of them four seconds late."""
+    behind, playout, delay = 4160 * MS, Playout(), PresentationDelay(200 * MS)
+    for number in range(100):
+        playout.add(frame(number))
+        delay.arrived(behind - number * FRAME * 3 // 4, behind)  # drawn in a quarter of its time
+    assert delay.settled
+    assert delay.ticks >= behind
+    shown = [playout.due(number * FRAME) for number in range(100)]
+    assert [each and each.at for each in shown] == [number * FRAME for number in range(100)]
+    assert playout.dropped == 0
+
+
 def test_a_slow_engine_is_not_waited_for_the_longer():
     delay, seconds = PresentationDelay(200 * MS), 0.0
     while not delay.settled:

@@ -8,7 +8,7 @@ import numpy as np
 
 from vcam.media import TICKS_PER_SECOND, Frame, milliseconds
 
-CAPACITY = 32  # frames; about a second, so a mad engine cannot fill the memory
+CAPACITY = 256  # frames: ARTalk's exact mode finishes four seconds at once, also at 60 fps
 
 
 class Playout:
@@ -117,5 +117,7 @@ class PresentationDelay:
         return self.ticks
 
     def _target(self, quantile: float) -> int:
+        """No earlier than the engine can be: of a burst only the first frames wait for it all."""
         lateness = float(np.percentile(np.asarray(self._lateness), quantile))
+        lateness = max(lateness, self._behind or 0)
         return int(np.clip(lateness + self.MARGIN, self.SMALLEST, self.LARGEST))
