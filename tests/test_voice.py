@@ -104,9 +104,10 @@ class _Engine:
     """Ready at once, and has learnt."""
 
     backends = ("artalk", "gagavatar", "passthrough")
+    mode, whole, compiled = "talk", True, True
 
     def __init__(self, profile):
-        self.profile, self.pipeline = profile, _Pipeline(LearningMotion())
+        self.profile, self.pipeline, self.changes = profile, _Pipeline(LearningMotion()), []
 
 
 def test_the_engine_process_reads_and_writes_it(profile, monkeypatch):
@@ -119,18 +120,19 @@ def test_the_engine_process_reads_and_writes_it(profile, monkeypatch):
     ours, theirs = multiprocessing.Pipe()
 
     def rim():
-        ours.send(profile)
+        ours.send(serving.Order(profile, patient=True))
         while not isinstance(ours.recv(), serving.Ready):
             pass
         ours.close()
 
-    other = threading.Thread(target=rim)
+    other = threading.Thread(target=rim, daemon=True)
     other.start()
     usual = signal.getsignal(signal.SIGINT)
     try:
         serving.serve(theirs, SharedMemory.create(multiprocessing.get_context("spawn"), 8), 25)
     finally:
         signal.signal(signal.SIGINT, usual)
-        other.join()
+        theirs.close()  # so that the rim waits no longer whatever happened
+        other.join(10.0)
     assert opened[0].talk.voice_level == 0.3
     assert json.loads((profile.folder / voice.FILE).read_text()) == {"level": 0.0625}
