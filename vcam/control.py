@@ -101,7 +101,7 @@ class ControlServer:
 
     def _serve(self) -> None:
         while not self._stop.is_set():
-            for key, _ in self._selector.select(0.1):
+            for key, _ in self._selector.select(0.1 if self._clients else 0.5):
                 if key.fileobj is self._listener:
                     self._accept()
                 else:

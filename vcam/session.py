@@ -184,7 +184,7 @@ class Session:
     ) -> None:
         """The caller's thread, until the run is over."""
         look = 0.0
-        while not self.projector.wait(TURN) and not self._is_over(seconds):
+        while not self.projector.wait(self._turn) and not self._is_over(seconds):
             self._mend_engine()
             self._fill_silence()
             for chore in chores:
@@ -193,10 +193,18 @@ class Session:
                 look = self._stats.seconds() + LOOK
                 watch(self.snapshot())
 
+    @property
+    def _resting(self) -> bool:
+        return self.presence.still or not self._watched
+
+    @property
+    def _turn(self) -> float:
+        """Seconds until the caller's thread looks again."""
+        return 2 * TURN if self._resting else TURN
+
     def _rest(self) -> None:
-        resting = self.presence.still or not self._watched
-        self._link.rest(resting)
-        self.projector.rest(resting, self.presence.hidden)
+        self._link.rest(self._resting)
+        self.projector.rest(self._resting, self.presence.hidden)
 
     def _mend_engine(self) -> None:
         self._link.mend()

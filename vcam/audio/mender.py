@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-LOOK = 0.05  # seconds between two looks
+LOOK = 0.1  # seconds between two looks
 LEAVE = 2.0  # seconds to wait for a chore at the end
 
 
