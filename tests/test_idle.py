@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import SoundServer
 from vcam import control
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.soak  # a busy machine makes it cost more
 ROOT = Path(__file__).parents[1]
 IDLE = 0.04  # of a core, of which empty sound callbacks alone take over half
 SECONDS, TRIES = 8.0, 3  # a busy neighbour may spoil some
