@@ -11,26 +11,9 @@ from torch import Tensor
 
 from vcam.media import Frame
 from vcam.nets import musetalk as nets
+from vcam.synthetic import UNET, VAE, WHISPER
 
 ROOT = Path(__file__).resolve().parent.parent
-UNET = {
-    "act_fn": "silu", "attention_head_dim": 8, "block_out_channels": [320, 640, 1280, 1280],
-    "center_input_sample": False, "cross_attention_dim": 384, "downsample_padding": 1,
-    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"], "flip_sin_to_cos": True,
-    "freq_shift": 0, "in_channels": 8, "layers_per_block": 2, "mid_block_scale_factor": 1,
-    "norm_eps": 1e-5, "norm_num_groups": 32, "out_channels": 4, "sample_size": 64,
-    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
-}  # fmt: skip
-VAE = {
-    "act_fn": "silu", "block_out_channels": [128, 256, 512, 512], "in_channels": 3,
-    "down_block_types": ["DownEncoderBlock2D"] * 4, "latent_channels": 4, "layers_per_block": 2,
-    "norm_num_groups": 32, "out_channels": 3, "sample_size": 256,
-    "up_block_types": ["UpDecoderBlock2D"] * 4,
-}  # fmt: skip
-WHISPER = {
-    "d_model": 384, "encoder_layers": 4, "encoder_attention_heads": 6, "encoder_ffn_dim": 1536,
-    "num_mel_bins": 80, "max_source_positions": 1500,
-}  # fmt: skip
 SMALL_UNET = UNET | {"block_out_channels": [32, 64, 64, 64], "cross_attention_dim": 48}
 SMALL_VAE = VAE | {
     "block_out_channels": [32, 64, 64, 64], "layers_per_block": 1, "sample_size": 64,
