@@ -9,36 +9,17 @@ from typing import Protocol
 
 from vcam.audio.trouble import Trouble
 from vcam.errors import DeviceError
+from vcam.stages import Voice
 
 QUIET = 0.5  # seconds in which it asks for no sound: it never plays so little
 PAUSE = 0.5  # seconds between two attempts to make it again
 LEAVE = 2.0  # seconds that `close` waits for somebody who is opening a device just now
 
 
-class Output(Protocol):
+class Output(Voice, Protocol):
     """Where the voice leaves, once: made by `start`, gone with `close`."""
 
-    name: str
-    underflows: int
     asked: int  # samples that it has asked for: it grows as long as it plays
-
-    @property
-    def offset_ms(self) -> float:
-        """How much later (+) or earlier (-) than its picture the voice leaves."""
-        ...
-
-    @property
-    def drift_ppm(self) -> float:
-        """How much faster the microphone's clock runs than the output's."""
-        ...
-
-    def start(self) -> None:
-        """Begin to play."""
-        ...
-
-    def close(self) -> None:
-        """Stop, and let go of the device."""
-        ...
 
 
 class SteadyVoice:
