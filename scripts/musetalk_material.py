@@ -11,6 +11,8 @@ from torch import Tensor
 
 from vcam.media import Frame
 from vcam.nets import musetalk as nets
+from vcam.nets.image_vae import ImageVae, VaeConfig
+from vcam.nets.latent_unet import LatentUnet, UnetConfig
 from vcam.synthetic import UNET, VAE, WHISPER
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,8 +35,8 @@ def networks(
     whisper = SMALL_WHISPER if small else WHISPER
     with torch.device("meta"):
         shapes = [
-            nets.UNet2DConditionModel.from_config(unet).state_dict(),
-            nets.AutoencoderKL.from_config(vae).state_dict(),
+            LatentUnet(UnetConfig.of(unet)).state_dict(),
+            ImageVae(VaeConfig.of(vae)).state_dict(),
             nets.SpeechEncoder(whisper).state_dict(),
         ]
     states = [drawn(shape, device) for shape in shapes]

@@ -58,9 +58,11 @@ def read_tensor(path: Path, sha256: str | None = None) -> Tensor:
 
 
 def load_strict(net: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
-    """Copy `state` into `net`; raise `WeightsError` naming every key that does not fit.
+    """Fill `net` with `state`; raise `WeightsError` naming every key that does not fit.
 
-    `what` says in the message which checkpoint this is.
+    A net on the meta device, which has no memory, takes the tensors of `state` as they are: of a
+    file only what is used is ever read. Any other keeps its own and copies. `what` says in the
+    message which checkpoint this is.
     """
     own = net.state_dict()
     faults = [f"missing {key}" for key in own if key not in state]
@@ -72,7 +74,7 @@ def load_strict(net: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     ]
     if faults:
         raise WeightsError(f"{what} does not fit the network:\n  " + "\n  ".join(faults))
-    net.load_state_dict(dict(state))
+    net.load_state_dict(dict(state), assign=any(value.is_meta for value in own.values()))
 
 
 def _read(path: Path, sha256: str | None) -> object:

@@ -7,15 +7,14 @@ the head moves as heads do, so that every stage has its usual work.
 
 from __future__ import annotations
 
-import importlib
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from vcam import synthetic_flame
@@ -23,6 +22,8 @@ from vcam.flame import FlameModel
 from vcam.nets import musetalk
 from vcam.nets.artalk import ArtalkConfig, ArtalkNet, SpeechConfig
 from vcam.nets.gagavatar import GagavatarConfig, GagavatarNet
+from vcam.nets.image_vae import ImageVae, VaeConfig
+from vcam.nets.latent_unet import LatentUnet, UnetConfig
 from vcam.nets.musetalk import Inpainter, SpeechEncoder
 from vcam.render.tracked import SHAPES, Tracked
 
@@ -61,6 +62,13 @@ _SMALL_ARTALK = ArtalkConfig(
     speech=SpeechConfig(channels=8, width=32, layers=1, heads=2, hidden=32, position_kernel=8,
                         position_groups=2),
 )  # fmt: skip
+
+MouthPart: TypeAlias = Literal["unet", "vae", "whisper"]
+_MOUTH: dict[MouthPart, Callable[[dict[str, Any]], nn.Module]] = {
+    "unet": lambda config: LatentUnet(UnetConfig.of(config)),
+    "vae": lambda config: ImageVae(VaeConfig.of(config)),
+    "whisper": SpeechEncoder,
+}
 
 # What ARTalk's codec gives when its decoder says 0, and how far it departs from it.
 _REST_JAW = 0.12  # radians
@@ -114,27 +122,25 @@ class Synthetic:
 
     def musetalk(self) -> tuple[Inpainter, SpeechEncoder]:
         """The mouth's networks, on the CPU in float32."""
-        less = _SMALL if self.small else {}
-        unet, vae, whisper = (
-            usual | less.get(name, {})
-            for name, usual in (("unet", UNET), ("vae", VAE), ("whisper", WHISPER))
-        )
-        diffusers: Any = importlib.import_module("diffusers")  # its constructors bear no types
-        with torch.device("meta"):
-            shapes = {
-                "unet": diffusers.UNet2DConditionModel.from_config(unet).state_dict(),
-                "vae": diffusers.AutoencoderKL.from_config(vae).state_dict(),
-                "whisper": SpeechEncoder(whisper).state_dict(),
-            }
-        coder = musetalk.build_coder(vae, self._state("vae", shapes["vae"]))
-        net = Inpainter(coder, musetalk.build_unet(unet, self._state("unet", shapes["unet"])))
-        state = self._state("whisper", shapes["whisper"])
-        table = "embed_positions.weight"
-        state[table] = musetalk.whisper_positions(*state[table].shape)
-        return net, musetalk.build_speech(whisper, state)
+        coder = musetalk.build_coder(self.config("vae"), self.mouth_state("vae"))
+        unet = musetalk.build_unet(self.config("unet"), self.mouth_state("unet"))
+        speech = musetalk.build_speech(self.config("whisper"), self.mouth_state("whisper"))
+        return Inpainter(coder, unet), speech
 
-    def _state(self, net: str, shapes: dict[str, Tensor]) -> dict[str, Tensor]:
-        return {name: self._drawn(f"{net} {name}", value.shape) for name, value in shapes.items()}
+    def config(self, part: MouthPart) -> dict[str, Any]:
+        """What the file of settings beside the weights of one of MuseTalk's networks says."""
+        usual = {"unet": UNET, "vae": VAE, "whisper": WHISPER}[part]
+        return usual | (_SMALL[part] if self.small else {})
+
+    def mouth_state(self, part: MouthPart) -> dict[str, Tensor]:
+        """The weights of one of MuseTalk's networks, as they would be published."""
+        config, build = self.config(part), _MOUTH[part]
+        with torch.device("meta"):
+            shapes = build(config).state_dict()
+        state = {name: self._drawn(f"{part} {name}", value.shape) for name, value in shapes.items()}
+        if (table := "embed_positions.weight") in state:
+            state[table] = musetalk.whisper_positions(*state[table].shape)
+        return state
 
     def _drawn(self, name: str, shape: torch.Size) -> Tensor:
         """The values of one tensor: the same for the same name and kind of device."""

@@ -12,6 +12,7 @@ from tests.mouth.small import PARITY, networks  # noqa: E402
 from tests.parity.musetalk import filled, released_spelling  # noqa: E402
 from vcam.errors import WeightsError  # noqa: E402
 from vcam.nets import musetalk as nets  # noqa: E402
+from vcam.synthetic import UNET, VAE  # noqa: E402
 
 
 def part(name):
@@ -99,10 +100,11 @@ def test_settings_that_are_no_json_are_refused(tmp_path):
         nets.load_inpainter(tmp_path)
 
 
-def test_the_time_step_is_folded_exactly():
-    """Against diffusers' own forward pass at time 0, in double: some inputs amplify rounding."""
+def test_the_unet_is_that_of_diffusers_at_time_0():
+    """Against its own forward pass, in double: some inputs amplify rounding."""
+    diffusers = pytest.importorskip("diffusers", reason="no GPU stack: no diffusers")
     config, state = part("unet")
-    plain = nets.UNet2DConditionModel.from_config(config).double().eval()
+    plain = diffusers.UNet2DConditionModel.from_config(config).double().eval()
     plain.load_state_dict(state)
     chance = torch.Generator().manual_seed(7)
     latents = torch.randn(2, 8, 8, 8, generator=chance).double()
@@ -111,6 +113,63 @@ def test_the_time_step_is_folded_exactly():
         wanted = plain(latents, torch.zeros(2), encoder_hidden_states=speech).sample
         got = nets.build_unet(config, state).double()(latents, speech)
     torch.testing.assert_close(got, wanted, rtol=0, atol=2e-5)
+
+
+def test_the_image_coder_is_that_of_diffusers():
+    diffusers = pytest.importorskip("diffusers", reason="no GPU stack: no diffusers")
+    config, state = part("vae")
+    plain = diffusers.AutoencoderKL.from_config(config).eval()
+    plain.load_state_dict(state)
+    coder = nets.build_coder(config, state)
+    crop = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(8)) * 2 - 1
+    with torch.inference_mode():
+        found = plain.encode(crop).latent_dist
+        for got, wanted in zip(coder.moments(crop), (found.mean, found.logvar), strict=True):
+            torch.testing.assert_close(got, wanted, rtol=0, atol=1e-6)
+        wanted = plain.decode(found.mean).sample
+        got = coder.decode(found.mean * coder.scale)
+        torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5)
+
+
+def test_the_released_networks_have_the_released_sizes():
+    """Against diffusers, name by name."""
+    diffusers = pytest.importorskip("diffusers", reason="no GPU stack: no diffusers")
+    with torch.device("meta"):
+        ours = LatentUnet(UnetConfig.of(UNET)), ImageVae(VaeConfig.of(VAE))
+        theirs = (
+            diffusers.UNet2DConditionModel.from_config(UNET),
+            diffusers.AutoencoderKL.from_config(VAE),
+        )
+    for own, other in zip(ours, theirs, strict=True):
+        shapes = {name: value.shape for name, value in own.state_dict().items()}
+        assert shapes == {name: value.shape for name, value in other.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"act_fn": "gelu"}, "only 'silu' is known here"),
+        ({"freq_shift": 1}, "freq_shift 1"),
+        ({"down_block_types": ["AttnDownBlock2D"] * 4}, "AttnDownBlock2D"),
+        ({"block_out_channels": 4}, "not iterable"),
+    ],
+)
+def test_settings_of_another_network_are_refused(change, told):
+    with pytest.raises(WeightsError, match=told):
+        UnetConfig.of(UNET | change)
+
+
+def test_weights_are_taken_over_as_they_are_and_left_so():
+    """No copy is made of what a file holds, and folding the time step does not touch it."""
+    config, state = part("unet")
+    before = {name: value.clone() for name, value in state.items()}
+    net = nets.build_unet(config, {name: value.half() for name, value in state.items()})
+    own = nets.build_unet(config, state).net.state_dict()
+    assert {value.dtype for value in net.parameters()} == {torch.float16}
+    assert own["conv_in.weight"].data_ptr() == state["conv_in.weight"].data_ptr()
+    assert all(torch.equal(state[name], value) for name, value in before.items())
+    bias = "down_blocks.0.resnets.0.conv1.bias"
+    assert not torch.equal(own[bias], before[bias])
 
 
 def test_windows_at_the_ends_are_filled_with_zeros():

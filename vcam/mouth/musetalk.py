@@ -125,7 +125,7 @@ class MuseTalkMouth:
         The CPU paints one by one whatever the `batch`: it gains nothing from more.
         """
         if device.type == "cpu":
-            return cls(net, encoder, knobs)
+            return cls(net.float(), encoder.float(), knobs)
         encoder = encoder.to(device, torch.float16)
         return cls(on_gpu(net, compiled), encoder, knobs, compiled, batch)
 

@@ -632,15 +632,14 @@ class ArtalkNet(nn.Module):
     def load(
         cls, path: Path, sha256: str | None = None, config: ArtalkConfig | None = None
     ) -> ArtalkNet:
-        """Read a released checkpoint, on the CPU, in float32, in evaluation mode.
+        """Read a released checkpoint, on the CPU, in evaluation mode.
 
         Raises `WeightsError` naming every missing, surplus or misshapen key.
         """
         with torch.device("meta"):
             net = cls(config or ArtalkConfig())
-        net = net.to_empty(device="cpu")
-        net.rebuild_tables()
         net.fill(read_state(path, sha256), str(path))
+        net.rebuild_tables()
         return net.eval().requires_grad_(False)
 
     def fill(self, state: Mapping[str, Tensor], what: str) -> None:
@@ -649,10 +648,10 @@ class ArtalkNet(nn.Module):
 
     def rebuild_tables(self) -> None:
         """Compute again the averaging and interpolation tables, which no checkpoint holds."""
-        self.sound_pools.copy_(area_means(FEATURES, LEVELS))
-        self.basic_vae.pools.copy_(area_means(FRAMES, LEVELS))
+        self.sound_pools = area_means(FEATURES, LEVELS)
+        self.basic_vae.pools = area_means(FRAMES, LEVELS)
         for level, spread in enumerate(spreads(FRAMES, LEVELS)):
-            getattr(self.basic_vae, f"spread{level}").copy_(spread)
+            setattr(self.basic_vae, f"spread{level}", spread)
 
     def listen(self, audio: Tensor) -> Tensor:
         """Normalised sound [B, 64000] -> the sound at each token, [B, 181, D]."""

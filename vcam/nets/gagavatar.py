@@ -102,7 +102,8 @@ class GagavatarNet(nn.Module):
         entry = None if path.suffix == ".safetensors" else "model"
         state = read_state(path, entry=entry)
         kept = {name: value for name, value in state.items() if "percep_loss" not in name}
-        net = cls(config)
+        with torch.device("meta"):
+            net = cls(config)
         load_strict(net, kept, f"{path.name} (GAGAvatar)")
         return net.eval()
 

@@ -5,8 +5,8 @@ Paper: Zhang et al., "MuseTalk: Real-Time High-Fidelity Video Dubbing via Spatio
 `musetalkV15/unet.pth` with `musetalk.json`, stabilityai/sd-vae-ft-mse, openai/whisper-tiny
 (encoder only; Radford et al. 2022).
 
-The image networks are diffusers' classes with the constant time step folded into biases; the
-speech encoder is written out here, because vcam also runs it on windows shorter than 30 s.
+The image networks are those of latent diffusion (`image_vae.py`, `latent_unet.py`), the constant
+time step folded into biases; the speech encoder also runs on windows shorter than 30 s.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
-from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vcam.checkpoint import load_strict, read_state
 from vcam.errors import WeightsError
+from vcam.nets.image_vae import ImageVae, VaeConfig
+from vcam.nets.latent_unet import LatentUnet, UnetConfig
 
 SAMPLE_RATE = 16_000
 HOP = 160  # samples a mel frame
@@ -180,11 +180,10 @@ def speech_windows(states: Tensor, first: Tensor, end: Tensor) -> Tensor:
 class ImageCoder(nn.Module):
     """The image VAE: pictures to latents and back; latents are the posterior's mean."""
 
-    def __init__(self, vae: Any) -> None:  # AutoencoderKL, whose own types name no parts
+    def __init__(self, vae: ImageVae) -> None:
         super().__init__()
         self.vae = vae
-        self.scale: float = vae.config.scaling_factor
-        self.side: int = vae.config.sample_size  # pixels of the pictures it was trained on
+        self.scale, self.side = vae.config.scale, vae.config.side
 
     def moments(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """pixels [B, 3, S, S] RGB in -1..1 -> mean and log-variance [B, 4, S/8, S/8], unscaled."""
@@ -202,42 +201,17 @@ class ImageCoder(nn.Module):
 
 
 class Unet(nn.Module):
-    """The in-painting UNet at its only time step, 0.
+    """The in-painting UNet at its only time step, 0."""
 
-    The time embedding is the same in every call, so its share of each residual block is added to
-    the bias of the block's first convolution once, here.
-    """
-
-    def __init__(self, net: Any) -> None:  # UNet2DConditionModel, whose own types name no parts
+    def __init__(self, net: LatentUnet) -> None:
         super().__init__()
-        _fold_time(net)
+        net.fold_time()
         self.net = net
 
     def forward(self, latents: Tensor, speech: Tensor) -> Tensor:
         """latents [B, 8, s, s] (masked, reference), speech [B, tokens, width] -> [B, 4, s, s]."""
-        net = self.net
-        x = net.conv_in(latents)
-        skips: tuple[Tensor, ...] = (x,)
-        for block in net.down_blocks:
-            x, passed = block(x, temb=None, encoder_hidden_states=speech)
-            skips += passed
-        x = net.mid_block(x, temb=None, encoder_hidden_states=speech)
-        for block in net.up_blocks:
-            count = len(block.resnets)
-            taken, skips = skips[-count:], skips[:-count]
-            x = block(x, taken, temb=None, encoder_hidden_states=speech)
-        out: Tensor = net.conv_out(net.conv_act(net.conv_norm_out(x)))
+        out: Tensor = self.net(latents, speech)
         return out
-
-
-@torch.no_grad()
-def _fold_time(net: Any) -> None:
-    wave = net.time_proj(torch.zeros(1, device=net.conv_in.weight.device))
-    embedding = F.silu(net.time_embedding(wave.to(net.conv_in.weight.dtype)))
-    for block in net.modules():
-        if isinstance(block, ResnetBlock2D):
-            block.conv1.bias += block.time_emb_proj(embedding)[0]
-            block.register_module("time_emb_proj", None)
 
 
 class Inpainter(nn.Module):
@@ -282,16 +256,16 @@ def masked(crop: Tensor) -> Tensor:
 def build_coder(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> ImageCoder:
     """The image VAE from its released `config.json` and weights, either spelling of the keys."""
     with torch.device("meta"):
-        vae = AutoencoderKL.from_config(dict(config))
-    load_strict(vae.to_empty(device="cpu"), _respelled(state), "the image VAE (sd-vae-ft-mse)")
+        vae = ImageVae(VaeConfig.of(config))
+    load_strict(vae, _respelled(state), "the image VAE (sd-vae-ft-mse)")
     return ImageCoder(vae.eval().requires_grad_(False))
 
 
 def build_unet(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> Unet:
     """The UNet from `musetalk.json` and `unet.pth`."""
     with torch.device("meta"):
-        net = UNet2DConditionModel.from_config(dict(config))
-    load_strict(net.to_empty(device="cpu"), state, "the MuseTalk UNet (musetalkV15/unet.pth)")
+        net = LatentUnet(UnetConfig.of(config))
+    load_strict(net, state, "the MuseTalk UNet (musetalkV15/unet.pth)")
     return Unet(net.eval().requires_grad_(False))
 
 
@@ -305,7 +279,7 @@ def build_speech(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> Spee
             for key, value in state.items()
             if key.startswith(_WHISPER_PREFIX)
         }
-    load_strict(net.to_empty(device="cpu"), state, "the speech encoder (whisper-tiny)")
+    load_strict(net, state, "the speech encoder (whisper-tiny)")
     return net.eval().requires_grad_(False)
 
 
@@ -323,7 +297,7 @@ def _respelled(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_inpainter(folder: Path) -> Inpainter:
-    """Read `musetalkV15/` and `sd-vae-ft-mse/` below `folder`; on the CPU, in float32."""
+    """Read `musetalkV15/` and `sd-vae-ft-mse/` below `folder`; on the CPU, as the files keep it."""
     unet = folder / "musetalkV15"
     vae = folder / "sd-vae-ft-mse"
     return Inpainter(
@@ -333,7 +307,7 @@ def load_inpainter(folder: Path) -> Inpainter:
 
 
 def load_speech(folder: Path) -> SpeechEncoder:
-    """Read `whisper-tiny/` below `folder`; on the CPU, in float32."""
+    """Read `whisper-tiny/` below `folder`; on the CPU, as the file keeps it."""
     whisper = folder / "whisper-tiny"
     config = _config(whisper / "config.json")
     for stem in ("model", "pytorch_model"):
