@@ -10,7 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[1] / "vcam"
 LEVELS = [
     {"errors", "arkit", "muted", "sandbox"},
-    {"media", "checkpoint", "tensorfile", "compiled", "places", "presence"},
+    {"places"},
+    {"media", "checkpoint", "tensorfile", "compiled", "presence"},
     {"arrays"},
     {"config", "logs"},
     {"settings", "run_options"},
@@ -33,6 +34,7 @@ LEVELS = [
     {"audience", "devices"},
     {"motion", "render", "mouth"},
     {"synthetic"},
+    {"synthetic_files"},
     {"networks", "eager"},
     {"backends"},
     {"profile"},

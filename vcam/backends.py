@@ -39,7 +39,7 @@ class Asked:
     @property
     def networks(self) -> networks.Networks:
         """Where the neural stages' networks come from."""
-        return networks.source(self.profile.weights)
+        return networks.source(self.profile.weights, self.doing)
 
 
 @dataclass(frozen=True, slots=True)

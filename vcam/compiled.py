@@ -11,14 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import stat
 import sys
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from vcam.errors import ConfigError
+from vcam import places
 
 SOURCES = ("nets", "motion", "render", "mouth")  # what is compiled is written there
 FOLDERS = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
@@ -26,18 +25,7 @@ FOLDERS = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 
 def folder() -> Path:
     """The folder of compiled kernels, made and checked. Raises ConfigError if it is not ours."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = Path(os.environ.get("VCAM_CACHE") or base / "vcam") / "compiled"
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-    except OSError as error:
-        raise ConfigError(f"cannot use {path}: {error.strerror}; set VCAM_CACHE") from error
-    ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    if not stat.S_ISDIR(found.st_mode) or not ours:
-        raise ConfigError(f"{path} belongs to somebody else: remove it, or set VCAM_CACHE")
-    path.chmod(0o700)
-    return path
+    return places.cache("compiled")
 
 
 def use() -> None:

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -109,12 +110,26 @@ def transform(source: Path, target: BinaryIO, recipe: Recipe) -> None:
 
     Raises WeightsError, and for crafted files whatever torch raises.
     """
-    state = {name: value for name, value in _read(source, recipe).items() if recipe.takes(name)}
-    if not state:
+    state = _read(source, recipe)
+    entries = planned(state, recipe)
+    if not entries:
         raise WeightsError(f"{source} holds none of the tensors wanted")
-    entries = {name: _entry(name, value, recipe) for name, value in state.items()}
     if sum(entry.size for entry in entries.values()) > recipe.largest(source.stat().st_size):
         raise WeightsError(f"{source} claims more tensors than a file of its size can hold")
+    write(state, entries, target)
+
+
+def planned(state: Mapping[str, Tensor], recipe: Recipe) -> dict[str, tensorfile.Entry]:
+    """How the tensors of `state` that the recipe takes are kept."""
+    return {
+        name: _entry(name, value, recipe) for name, value in state.items() if recipe.takes(name)
+    }
+
+
+def write(
+    state: Mapping[str, Tensor], entries: Mapping[str, tensorfile.Entry], target: BinaryIO
+) -> None:
+    """Write `state` to `target` as it was planned."""
     tensorfile.write(target, entries, lambda name: _bytes(state[name], entries[name]), {})
 
 

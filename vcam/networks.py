@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -33,7 +35,10 @@ class Person(NamedTuple):
 
 
 class Networks(Protocol):
-    """What the openers of `vcam.backends` load. Networks come on the CPU, in float32."""
+    """What the openers of `vcam.backends` load.
+
+    Networks come on the CPU, as their files keep them; of a file only what is used is read.
+    """
 
     def require(self, *models: str) -> None:
         """Raise WeightsError, which says what to type, unless these models are there."""
@@ -60,20 +65,36 @@ class Networks(Protocol):
     def musetalk(self) -> tuple[Inpainter, SpeechEncoder]: ...
 
 
-def source(name: str) -> Networks:
-    """The networks called released, synthetic (of the same sizes) or small."""
+def source(name: str, say: Callable[[str], None] = lambda step: None) -> Networks:
+    """The networks called released, synthetic (of the same sizes) or small.
+
+    `say` hears what takes long besides loading.
+    """
     if name not in WEIGHTS:
         raise ConfigError(f"weights {name:.40} are none of {', '.join(WEIGHTS)}")
-    return Released() if name == "released" else MadeUp(name == "small")
+    if name == "released":
+        return Released(weights.folder)
+    return Small() if name == "small" else FullSize(lambda: _made_up(say))
 
 
-class Released:
-    """The files that `vcam models pull` brought."""
+class _Files:
+    """Networks in files, laid out as in the models' folder."""
+
+    def __init__(self, locate: Callable[[], Path]) -> None:
+        """`locate` finds the folder, when it is first wanted."""
+        self._locate = locate
+
+    @cached_property
+    def root(self) -> Path:
+        """The folder."""
+        return self._locate()
+
+    def path(self, model: str) -> Path:
+        """The first file of a model."""
+        return self.root / weights.manifest()[model].files[0].to
 
     def require(self, *models: str) -> None:
-        """A look at the files, before anything large is read."""
-        for name in models:
-            weights.find(name)
+        """Everything is always there."""
 
     def device(self, what: str) -> torch.device:
         """An NVIDIA GPU."""
@@ -83,24 +104,43 @@ class Released:
         """Its checkpoint."""
         from vcam.nets.artalk import ArtalkNet
 
-        return ArtalkNet.load(weights.find("artalk"))
+        return ArtalkNet.load(self.path("artalk"))
 
     def style(self) -> Path | None:
         """The neutral style beside the checkpoint."""
-        path = weights.find("artalk").parent / "style_motion" / "natural_0.safetensors"
+        path = self.path("artalk").parent / "style_motion" / "natural_0.safetensors"
         return path if path.is_file() else None
 
     def flame(self) -> FlameModel:
         """FLAME as its authors publish it."""
         from vcam.flame import FlameModel
 
-        return FlameModel.load(weights.find("flame"))
+        return FlameModel.load(self.path("flame"))
 
     def gagavatar(self) -> GagavatarNet:
         """Its checkpoint."""
         from vcam.nets.gagavatar import GagavatarNet
 
-        return GagavatarNet.load(weights.find("gagavatar"))
+        return GagavatarNet.load(self.path("gagavatar"))
+
+    def musetalk(self) -> tuple[Inpainter, SpeechEncoder]:
+        """MuseTalk, its image coder and Whisper."""
+        from vcam.nets.musetalk import load_inpainter, load_speech
+
+        return load_inpainter(self.root), load_speech(self.root)
+
+
+class Released(_Files):
+    """The files that `vcam models pull` brought."""
+
+    def path(self, model: str) -> Path:
+        """The first file of a model, if all it needs is there."""
+        return weights.find(model)
+
+    def require(self, *models: str) -> None:
+        """A look at the files, before anything large is read."""
+        for name in models:
+            weights.find(name)
 
     def person(self, folder: Path | None) -> Person:
         """The tracked photo of a profile; what is made of it is kept beside it."""
@@ -112,34 +152,35 @@ class Released:
         from vcam.render.tracked import load_profile
 
         tracked = load_profile(folder)
-        return Person(tracked, cache_path(folder, tracked, weights.find("gagavatar")))
-
-    def musetalk(self) -> tuple[Inpainter, SpeechEncoder]:
-        """MuseTalk, its image coder and Whisper."""
-        from vcam.nets.musetalk import load_inpainter, load_speech
-
-        return load_inpainter(weights.folder()), load_speech(weights.folder())
+        return Person(tracked, cache_path(folder, tracked, self.path("gagavatar")))
 
 
-class MadeUp:
-    """`vcam.synthetic`: nothing is downloaded, nobody is shown."""
+class FullSize(_Files):
+    """`vcam.synthetic` in files of our own: nothing is downloaded, nobody is shown."""
 
-    def __init__(self, small: bool) -> None:
-        self._small = small
+    def person(self, folder: Path | None) -> Person:
+        """Always the same nobody; what is made of it is kept beside the networks."""
+        from vcam.render.identity import cache_path
+        from vcam.synthetic import Synthetic
+
+        tracked = Synthetic().person()
+        return Person(tracked, cache_path(self.root, tracked, self.path("gagavatar")))
+
+
+class Small:
+    """Small networks made up from a seed, computed anew each time."""
 
     def require(self, *models: str) -> None:
         """Everything is always there."""
 
     def device(self, what: str) -> torch.device:
-        """An NVIDIA GPU; for small networks the CPU where there is none."""
-        if not self._small:
-            return _cuda(what)
+        """An NVIDIA GPU, or the CPU where there is none."""
         import torch
 
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     def artalk(self) -> ArtalkNet:
-        """Noise of its size."""
+        """Noise in its form."""
         return self._made.artalk()
 
     def style(self) -> Path | None:
@@ -151,7 +192,7 @@ class MadeUp:
         return self._made.flame()
 
     def gagavatar(self) -> GagavatarNet:
-        """Noise of its size."""
+        """Noise in its form."""
         return self._made.gagavatar()
 
     def person(self, folder: Path | None) -> Person:
@@ -159,14 +200,21 @@ class MadeUp:
         return Person(self._made.person(), None)
 
     def musetalk(self) -> tuple[Inpainter, SpeechEncoder]:
-        """Noise of their sizes."""
+        """Noise in their form."""
         return self._made.musetalk()
 
     @property
     def _made(self) -> Synthetic:
         from vcam.synthetic import Synthetic
 
-        return Synthetic(self._small)
+        return Synthetic(small=True)
+
+
+def _made_up(say: Callable[[str], None]) -> Path:
+    from vcam.synthetic import Synthetic
+    from vcam.synthetic_files import kept
+
+    return kept(Synthetic(), say)
 
 
 def _cuda(what: str) -> torch.device:

@@ -1,4 +1,4 @@
-"""Where vcam keeps what is no profile and no model: socket, log, state."""
+"""Where vcam keeps what is no profile and no model: socket, log, state, what can be made again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from vcam.errors import DeviceError
+from vcam.errors import ConfigError, DeviceError
 
 
 def runtime() -> Path:
@@ -33,6 +33,25 @@ def state() -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise DeviceError(f"cannot use {path}: {error.strerror}; set XDG_STATE_HOME") from error
+    return path
+
+
+def cache(name: str) -> Path:
+    """The folder called `name` of what can be made again: made, ours, and closed to others.
+
+    Raises ConfigError where that cannot be had. `VCAM_CACHE` says where it lies.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = Path(os.environ.get("VCAM_CACHE") or base / "vcam") / name
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise ConfigError(f"cannot use {path}: {error.strerror}; set VCAM_CACHE") from error
+    ours = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    if not stat.S_ISDIR(found.st_mode) or not ours:
+        raise ConfigError(f"{path} belongs to somebody else: remove it, or set VCAM_CACHE")
+    path.chmod(0o700)
     return path
 
 
