@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from vcam import build, compiled, gpu
@@ -98,13 +101,11 @@ def test_who_is_patient_waits_for_the_compilers_and_notes_it(opened, monkeypatch
     assert build.is_built(ASKED)
 
 
-def test_who_is_not_does_without_until_it_is_known_to_be_quick(opened, monkeypatch):
+def test_who_is_not_does_without_until_all_is_compiled(opened, monkeypatch):
     opening = Opening(monkeypatch)
     assert not Engine.open(FACE, 30, 512, patient=False).compiled
-    list(build.build(ASKED))
-    assert not Engine.open(FACE, 30, 512, patient=False).compiled
     assert opening.eager
-    assert Engine.open(FACE, 30, 512).compiled  # the one that waits finds all kernels
+    list(build.build(ASKED))
     again = Opening(monkeypatch)
     assert Engine.open(FACE, 30, 512, patient=False).compiled
     assert not again.eager
@@ -120,7 +121,21 @@ def test_slow_kernels_are_waited_for_only_where_two_engines_do_not_fit(opened):
 
 def test_a_stamp_that_is_no_stamp_tells_nothing(opened, tmp_path):
     list(build.build(ASKED))
-    build.note_opened(ASKED, 1.0)
+    build.note_opened(ASKED, build.QUICK + 1)
+    assert not build.is_quick(ASKED)
     for stamp in (tmp_path / "compiled").glob("*.json"):
         stamp.write_text("[1, 2")
-    assert not build.is_quick(ASKED)
+    assert build.is_quick(ASKED)
+
+
+def test_building_forgets_what_nobody_has_used_for_a_month(opened, tmp_path):
+    folder = compiled.folder()
+    for name in ("older.kept", "older.json", "today.kept"):
+        (folder / name).touch()
+        if name.startswith("older"):
+            os.utime(folder / name, (0, time.time() - compiled.UNUSED - 60))
+    list(build.build(ASKED))
+    left = {path.name for path in folder.iterdir() if path.is_file()}
+    assert "today.kept" in left
+    assert not left & {"older.kept", "older.json"}
+    assert build.is_built(ASKED)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("diffusers")
 
 from vcam.eager import EagerMouth  # noqa: E402 - imports follow the skip
 from vcam.media import Frame  # noqa: E402

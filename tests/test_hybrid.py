@@ -19,7 +19,6 @@ from vcam.media import AudioChunk, FloatArray, frame_ticks
 from vcam.stats import Snapshot
 
 torch = pytest.importorskip("torch", reason="no GPU stack: torch is not installed")
-pytest.importorskip("diffusers", reason="no GPU stack: diffusers is not installed")
 
 from vcam.backends import Asked, open_stages  # noqa: E402 - after the skips
 from vcam.engine import Engine  # noqa: E402

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import stat
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,15 +92,32 @@ def test_they_are_written_once_and_named_by_what_they_hold(root, monkeypatch):
 
 def test_what_is_out_of_date_makes_room_and_says_so(root, tmp_path, monkeypatch):
     monkeypatch.setenv("VCAM_CACHE", str(tmp_path))
-    old, busy, left = (tmp_path / "synthetic" / name for name in ("old", "1.partial", "0.partial"))
-    for folder in (old, busy, left):  # process 1 lives, process 0 is none
-        folder.mkdir(parents=True)
+    for name in ("of older sources", "partial"):
+        (tmp_path / "synthetic" / name).mkdir(parents=True)
     said: list[str] = []
     monkeypatch.setattr(synthetic_files, "_write", lambda made, part: shutil.copytree(root, part))
-    monkeypatch.setattr(synthetic_files.psutil, "pid_exists", lambda number: number == 1)
     folder = synthetic_files.kept(SMALL, said.append)
     assert "5 GB" in said[0]
-    assert sorted(each.name for each in folder.parent.iterdir()) == sorted([busy.name, folder.name])
+    assert {each.name for each in folder.parent.iterdir()} == {folder.name, "lock"}
+
+
+def test_of_two_processes_one_writes(root, tmp_path, monkeypatch):
+    """The second waits, and finds what the first has written."""
+    monkeypatch.setenv("VCAM_CACHE", str(tmp_path))
+    writing, written = threading.Event(), []
+
+    def write(made, part):
+        writing.set()
+        time.sleep(0.2)
+        written.append(shutil.copytree(root, part))
+
+    monkeypatch.setattr(synthetic_files, "_write", write)
+    with ThreadPoolExecutor(2) as both:
+        first = both.submit(synthetic_files.kept, SMALL)
+        assert writing.wait(5)
+        second = both.submit(synthetic_files.kept, SMALL)
+        assert first.result(5) == second.result(5)
+    assert len(written) == 1
 
 
 def test_a_full_disk_is_told(tmp_path, monkeypatch):
@@ -106,7 +126,7 @@ def test_a_full_disk_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(ConfigError, match=r"need 5 GB, there are 1\.0 .*VCAM_CACHE"):
         synthetic_files.kept(Synthetic())
-    assert not any((tmp_path / "synthetic").iterdir())
+    assert [each.name for each in (tmp_path / "synthetic").iterdir()] == ["lock"]
 
 
 def test_a_failed_writing_leaves_nothing(tmp_path, monkeypatch):
@@ -119,7 +139,7 @@ def test_a_failed_writing_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(synthetic_files, "_write", fail)
     with pytest.raises(ConfigError, match="No space left"):
         synthetic_files.kept(SMALL)
-    assert not any((tmp_path / "synthetic").iterdir())
+    assert [each.name for each in (tmp_path / "synthetic").iterdir()] == ["lock"]
 
 
 def test_the_made_up_person_is_kept_beside_them(root, monkeypatch):

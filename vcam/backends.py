@@ -7,7 +7,9 @@ face; "auto" takes the first renderer that opens together with a motion model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import gc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -20,6 +22,8 @@ from vcam.media import AudioChunk, BlendshapeFace, FlameFace
 from vcam.stages import MotionModel, MouthPainter, Renderer
 
 if TYPE_CHECKING:
+    import torch
+
     from vcam.profile import Profile
 
 S = TypeVar("S")
@@ -54,11 +58,13 @@ def _artalk(asked: Asked) -> MotionModel:
     source = asked.networks
     source.require("artalk", "flame")
     asked.doing("loading artalk: imports")
-    device = source.device("ARTalk")
-    from vcam.motion.artalk import ArtalkMotion
-    from vcam.motion.flame_basis import flame_basis
-    from vcam.motion.interpolate import ResampledMotion
+    with _importing():
+        device = source.device("ARTalk")
+        from vcam.motion.artalk import ArtalkMotion
+        from vcam.motion.flame_basis import flame_basis
+        from vcam.motion.interpolate import ResampledMotion
 
+        _get_ready(device)
     profile = asked.profile
     asked.doing("loading artalk: its network")
     net = source.artalk()
@@ -92,9 +98,11 @@ def _gagavatar(asked: Asked) -> Renderer:
         _photo_folder(profile)
     source.require("gagavatar", "flame")
     asked.doing("loading gagavatar: imports")
-    device = source.device("GAGAvatar")
-    from vcam.render.gagavatar import GagavatarRenderer
+    with _importing():
+        device = source.device("GAGAvatar")
+        from vcam.render.gagavatar import GagavatarRenderer
 
+        _get_ready(device)
     asked.doing("loading gagavatar: its network")
     net, person, flame = source.gagavatar(), source.person(profile.folder), source.flame()
     asked.doing("loading gagavatar: identity, compiled kernels and graphs")
@@ -120,9 +128,11 @@ def _musetalk(asked: Asked) -> MouthPainter:
     source = asked.networks
     source.require("musetalk")
     asked.doing("loading musetalk: imports")
-    device = source.device("MuseTalk")
-    from vcam.mouth.musetalk import MuseTalkMouth
+    with _importing():
+        device = source.device("MuseTalk")
+        from vcam.mouth.musetalk import MuseTalkMouth
 
+        _get_ready(device)
     knobs = asked.profile.musetalk
     asked.doing("loading musetalk: its networks")
     networks = source.musetalk()
@@ -145,6 +155,27 @@ def _photo_folder(profile: Profile) -> Path:
     if profile.folder is None or profile.portrait is None:
         raise ConfigError("there is no photo in this profile: vcam profile create NAME --photo ME")
     return profile.folder
+
+
+@contextmanager
+def _importing() -> Iterator[None]:
+    """Thousands of modules are made, and none is garbage: searching them again and again for
+    garbage would take a tenth of the time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _get_ready(device: torch.device) -> None:
+    """Import what reading compiled kernels takes."""
+    from vcam import compiled, kept
+
+    if device.type == "cuda" and not compiled.plain():
+        kept.get_ready()
 
 
 def _give_back_memory() -> None:

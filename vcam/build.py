@@ -11,7 +11,7 @@ from vcam import compiled, gpu
 from vcam.backends import MOTION, MOUTH, RENDERER, Asked
 from vcam.cast import may_be_neural, neural_stages
 
-QUICK = 12.0  # seconds to open an engine
+QUICK = 40.0  # seconds to open an engine, from a disk that has to be read
 
 OPENERS: dict[str, Callable[[Asked], object]] = {
     name: backend.open for table in (RENDERER, MOTION, MOUTH) for name, backend in table.items()
@@ -38,13 +38,14 @@ def is_built(asked: Asked) -> bool:
 
 
 def is_quick(asked: Asked) -> bool:
-    """Whether opening that engine is known not to keep anybody waiting.
+    """Whether opening that engine is not known to keep everybody waiting.
 
-    Even with all kernels at hand torch traces the networks again, which may take longer than to
-    record them uncompiled. Where two engines do not fit beside each other it is waited for.
+    Where kernels cannot be read again (`vcam.kept`) torch traces the networks anew, which takes
+    longer than to record them uncompiled. Where two engines do not fit beside each other it is
+    waited for.
     """
     facts = compiled.known(_opening(asked))
-    return bool(facts.get("tight")) or facts.get("seconds", QUICK + 1) <= QUICK
+    return bool(facts.get("tight")) or facts.get("seconds", 0.0) <= QUICK
 
 
 def note_opened(asked: Asked, seconds: float | None) -> None:
@@ -55,6 +56,7 @@ def note_opened(asked: Asked, seconds: float | None) -> None:
     elif seconds is not None:
         for stamp in parts(asked).values():
             compiled.mark(stamp)
+        compiled.tidy()
 
 
 def _opening(asked: Asked) -> str:
@@ -75,6 +77,8 @@ def build(asked: Asked) -> Iterator[str]:
         OPENERS[name](asked)
         compiled.mark(stamp, seconds=round(time.monotonic() - began, 1))
         _let_go()
+    if missing:
+        compiled.tidy()
 
 
 def _let_go() -> None:

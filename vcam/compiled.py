@@ -8,10 +8,12 @@ set-up that has been compiled whole; without it a live engine does not wait for 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
+import time
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 from vcam import places
 
 SOURCES = ("nets", "motion", "render", "mouth")  # what is compiled is written there
+UNUSED = 30 * 86_400.0  # seconds after which what was compiled is forgotten
 FOLDERS = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 
 
@@ -38,7 +41,7 @@ def use() -> None:
 
 def built(what: str) -> bool:
     """Whether `what` has been compiled here, by these sources and this torch for this GPU."""
-    return (folder() / _stamp(what)).is_file()
+    return used(folder() / _stamp(what))
 
 
 def known(what: str) -> dict[str, Any]:
@@ -56,6 +59,25 @@ def mark(what: str, **facts: Any) -> None:
     unfinished = path.with_suffix(".part")
     unfinished.write_text(json.dumps({"what": what, **_place(), **facts}, indent=1) + "\n")
     unfinished.replace(path)
+
+
+def used(path: Path) -> bool:
+    """Whether a file is there; if so it counts as used today, so that `tidy` leaves it."""
+    try:
+        os.utime(path)
+    except OSError:
+        return path.is_file()
+    return True
+
+
+def tidy(now: float | None = None) -> None:
+    """Remove the functions and stamps that nobody has used for a month, such as those of older
+    sources. Kernels that torch and Triton keep for themselves stay."""
+    limit = (time.time() if now is None else now) - UNUSED
+    for path in folder().iterdir():
+        with contextlib.suppress(OSError):  # another process was faster, or it is another's
+            if path.is_file() and path.stat().st_mtime < limit:
+                path.unlink()
 
 
 class _Process:
@@ -79,15 +101,11 @@ def plain() -> bool:
 
 def sources() -> str:
     """What kernels come from: a digest of our sources, versions, and the machine. Loads torch."""
-    versions = {"diffusers": _version("diffusers"), "triton": _version("triton")}
-    return json.dumps({**_place(), **versions, "sources": _sources()}, sort_keys=True)
-
-
-def _version(package: str) -> str:
     try:
-        return metadata.version(package)
+        triton = metadata.version("triton")
     except metadata.PackageNotFoundError:
-        return ""
+        triton = ""
+    return json.dumps({**_place(), "triton": triton, "sources": _sources()}, sort_keys=True)
 
 
 def _stamp(what: str) -> str:

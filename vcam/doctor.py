@@ -153,7 +153,7 @@ def gpu() -> Iterator[Check]:
         "; ".join(names.splitlines()) or "none; the embedded avatar needs none",
         "" if names else "for a neural avatar: a GPU, and its driver (nvidia-smi must work)",
     )
-    for package in ("torch", "triton", "diffusers", "transformers", "gsplat", "safetensors"):
+    for package in ("torch", "triton", "gsplat", "safetensors"):
         yield _package(package, bool(names))
 
 

@@ -103,8 +103,8 @@ def dub_with_musetalk(
     if folder is None:
         weights.find("musetalk")
         folder = weights.folder()
-    if any(importlib.util.find_spec(name) is None for name in ("torch", "diffusers")):
-        raise ConfigError("MuseTalk needs torch and diffusers: pip install 'vcam[neural]'")
+    if importlib.util.find_spec("torch") is None:
+        raise ConfigError("MuseTalk needs torch: pip install 'vcam[neural]'")
     from vcam.mouth.musetalk import MuseTalkMouth
 
     landmarks = FollowedFace()

@@ -59,7 +59,7 @@ class Kept(Generic[Inputs, Output]):
 
     def _prepared(self, kind: str, args: tuple[object, ...]) -> Run:
         path = compiled.folder() / f"{self._name(kind)}.kept"
-        artifact = self._attempt(lambda: _read(path)) if path.is_file() else None
+        artifact = self._attempt(lambda: _read(path)) if compiled.used(path) else None
         artifact = artifact or self._attempt(lambda: self._compiled(path, args))
         if artifact is None:
             return torch.compile(self._function, dynamic=False)
@@ -163,6 +163,11 @@ def _kind(tree: object) -> str:
         for each in leaves
     ]
     return f"{shape} {kinds}"
+
+
+def get_ready() -> None:
+    """Import what reading takes, some seconds, before it is wanted."""
+    importlib.import_module("torch._inductor.standalone_compile")
 
 
 def _read(path: Path) -> Run:

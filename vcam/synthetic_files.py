@@ -8,13 +8,13 @@ They are written once, to a temporary folder that is renamed when it is whole.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import torch
 from torch import Tensor
 
@@ -25,7 +25,7 @@ from vcam.synthetic import MouthPart, Synthetic
 from vcam.weights import Asset, manifest
 
 SIZE = 5 << 30  # bytes of disk that the files of full-size networks need, and a little more
-_PART = ".partial"  # the folder of a process that is still writing
+_PART, _LOCK = "partial", "lock"
 _SOURCES = ("synthetic.py", "synthetic_flame.py", "synthetic_files.py", "weights.yaml")
 
 _MOUTH: dict[MouthPart, str] = {
@@ -45,18 +45,32 @@ def kept(made: Synthetic, say: Callable[[str], None] = lambda step: None) -> Pat
     folder = root / _digest(made)
     if folder.is_dir():
         return folder
-    _make_room(root, made)
     say(f"making up networks, once ({SIZE >> 30} GB in {root})")
-    part = root / f"{os.getpid()}{_PART}"
-    try:
-        _write(made, part)
-        part.rename(folder)
-    except OSError as error:
-        if not folder.is_dir():  # another process was not faster
+    with _alone(root):
+        if folder.is_dir():  # another process was faster
+            return folder
+        _make_room(root, made)
+        part = root / _PART
+        try:
+            _write(made, part)
+            part.rename(folder)
+        except OSError as error:
+            shutil.rmtree(part, ignore_errors=True)
             raise ConfigError(f"cannot write {root}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Wait until no other process is writing; where the system has such locks."""
+    if importlib.util.find_spec("fcntl") is None:
+        yield
+        return
+    import fcntl
+
+    with (root / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _digest(made: Synthetic) -> str:
@@ -69,7 +83,7 @@ def _digest(made: Synthetic) -> str:
 
 def _make_room(root: Path, made: Synthetic) -> None:
     for other in root.iterdir():
-        if not (other.suffix == _PART and psutil.pid_exists(int(other.stem))):
+        if other.is_dir():
             shutil.rmtree(other)
     if not made.small and (free := shutil.disk_usage(root).free) < SIZE:
         needed = f"{SIZE >> 30} GB, there are {free / 2**30:.1f}"

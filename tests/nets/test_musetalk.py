@@ -12,6 +12,8 @@ from tests.mouth.small import PARITY, networks  # noqa: E402
 from tests.parity.musetalk import filled, released_spelling  # noqa: E402
 from vcam.errors import WeightsError  # noqa: E402
 from vcam.nets import musetalk as nets  # noqa: E402
+from vcam.nets.image_vae import ImageVae, VaeConfig  # noqa: E402
+from vcam.nets.latent_unet import LatentUnet, UnetConfig  # noqa: E402
 from vcam.synthetic import UNET, VAE  # noqa: E402
 
 

@@ -81,6 +81,10 @@ class Attention(nn.Module):
         self.to_k, self.to_v = (nn.Linear(source, width, biased) for _ in range(2))
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
 
+    def extra_repr(self) -> str:
+        """What its weights do not tell; kept kernels are named by it."""
+        return f"heads={self.heads}"
+
     def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
         """x [B, n, width], source [B, m, its width] -> [B, n, width]."""
         source = x if source is None else source
