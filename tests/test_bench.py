@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from vcam import bench, bench_gpu
+from vcam.bench_table import table
 from vcam.gpu_watch import GpuStopwatch, stopwatch
 from vcam.options import SAMPLE
 from vcam.profile import Profile
@@ -43,7 +44,7 @@ def test_the_embedded_path_is_measured_without_a_live_run():
     assert cost["frames"] > 100
     assert cost["times_real_time"] > 0
     printed = Console(record=True, width=100)
-    printed.print(bench.table(report))
+    printed.print(table(report))
     assert "film, times real time" in printed.export_text()
 
 

@@ -51,6 +51,7 @@ LEVELS = [
     {"screen"},
     {"bench_gpu", "daemon_cli", "models_cli", "profile_cli"},
     {"bench"},
+    {"bench_table"},
     {"options"},
     {"cli"},
     {"__main__"},

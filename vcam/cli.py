@@ -100,6 +100,7 @@ def bench(options: argparse.Namespace) -> None:
     """vcam bench: one live run, and the cost of each stage."""
     from vcam import bench as measure
     from vcam import profile
+    from vcam.bench_table import table
 
     face = profile.load(options.profile)
     if options.weights:
@@ -112,7 +113,7 @@ def bench(options: argparse.Namespace) -> None:
         say = status.update if out.is_terminal else now_and_then
         report = measure.measure(asked, say, _tell if options.json else lambda name, found: None)
     if not options.json:
-        out.print(measure.table(report))
+        out.print(table(report))
     print(json.dumps(report.as_json()))
     if report.failed:
         raise VcamError(f"could not measure: {', '.join(report.failed)}")
