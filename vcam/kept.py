@@ -8,6 +8,7 @@ on. Where that does not work the function is compiled in the usual way.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import logging
@@ -167,7 +168,8 @@ def _kind(tree: object) -> str:
 
 def get_ready() -> None:
     """Import what reading takes, some seconds, before it is wanted."""
-    importlib.import_module("torch._inductor.standalone_compile")
+    with contextlib.suppress(ImportError):  # another torch: what is wanted then will tell
+        importlib.import_module("torch._inductor.standalone_compile")
 
 
 def _read(path: Path) -> Run:

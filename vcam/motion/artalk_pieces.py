@@ -159,8 +159,8 @@ class Place:
     compile: bool
 
     def put(self, tensor: Tensor) -> Tensor:
-        """A contiguous copy there, rounded there: what lies in a file's pages goes straight on."""
-        return tensor.detach().to(self.device).to(self.dtype, copy=True).contiguous()
+        """A contiguous copy there, rounded before it travels: the device never holds it twice."""
+        return tensor.detach().to(self.dtype, copy=True).contiguous().to(self.device)
 
     def affine(self, module: nn.Module) -> Affine:
         """Weight and bias of a linear map or a norm."""
@@ -175,7 +175,7 @@ class Place:
             linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias
             for linear in linears
         ]
-        return Affine(*(torch.cat([self.put(each) for each in some]) for some in (weights, biases)))
+        return Affine(self.put(torch.cat(weights)), self.put(torch.cat(biases)))
 
     def compiled(self, step: Step) -> Step:
         """`step`, compiled for each shape it meets when that is asked for."""
