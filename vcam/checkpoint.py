@@ -11,12 +11,14 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError  # only the name of what torch raises; nothing is unpickled here
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from vcam.errors import WeightsError
 
@@ -57,11 +59,32 @@ def read_tensor(path: Path, sha256: str | None = None) -> Tensor:
     return content
 
 
+@contextmanager
+def hollow() -> Iterator[None]:
+    """Build modules without memory, for `load_strict` to fill, and without initial values, whose
+    making would take longer than all the rest."""
+    with torch.device("meta"), Undrawn():
+        yield
+
+
+class Undrawn(TorchFunctionMode):
+    """Leaves out what `torch.nn.init` would do."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Whatever else is called goes on as it was."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
+
+
 def load_strict(net: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     """Fill `net` with `state`; raise `WeightsError` naming every key that does not fit.
 
-    A net on the meta device, which has no memory, takes the tensors of `state` as they are: of a
-    file only what is used is ever read. Any other keeps its own and copies. `what` says in the
+    A net built `hollow` takes the tensors of `state` as they are: of a file only what is used is
+    ever read. Any other keeps its own and copies. `what` says in the
     message which checkpoint this is.
     """
     own = net.state_dict()

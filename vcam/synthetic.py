@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from vcam import synthetic_flame
+from vcam.checkpoint import Undrawn, hollow
 from vcam.flame import FlameModel
 from vcam.nets import musetalk
 from vcam.nets.artalk import ArtalkConfig, ArtalkNet, SpeechConfig
@@ -83,7 +82,7 @@ class Synthetic:
 
     def artalk(self) -> ArtalkNet:
         """The motion network, on the CPU in float32."""
-        with _unfilled():
+        with Undrawn():
             net = ArtalkNet(_SMALL_ARTALK if self.small else ArtalkConfig())
         with torch.no_grad():
             for name, value in net.named_parameters():
@@ -104,7 +103,7 @@ class Synthetic:
     def gagavatar(self) -> GagavatarNet:
         """The network that makes and draws a person, on the CPU in float32."""
         head_points = math.prod(synthetic_flame.SMALL)
-        with _unfilled():
+        with Undrawn():
             net = GagavatarNet(GagavatarConfig.small(head_points) if self.small else None)
         with torch.no_grad():
             for name, value in net.state_dict().items():
@@ -135,7 +134,7 @@ class Synthetic:
     def mouth_state(self, part: MouthPart) -> dict[str, Tensor]:
         """The weights of one of MuseTalk's networks, as they would be published."""
         config, build = self.config(part), _MOUTH[part]
-        with torch.device("meta"):
+        with hollow():
             shapes = build(config).state_dict()
         state = {name: self._drawn(f"{part} {name}", value.shape) for name, value in shapes.items()}
         if (table := "embed_positions.weight") in state:
@@ -173,22 +172,3 @@ def _moments(name: str, shape: torch.Size) -> tuple[float, float]:
 
 def _is_gain(name: str) -> bool:
     return "norm" in name and name.endswith("weight")
-
-
-class _Unfilled(TorchFunctionMode):
-    """Leaves out what `torch.nn.init` would do."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if getattr(func, "__module__", None) == "torch.nn.init":
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return func(*args, **kwargs)
-
-
-@contextmanager
-def _unfilled() -> Iterator[None]:
-    """Build modules without drawing initial values, which takes longer than all the rest."""
-    with _Unfilled():
-        yield

@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vcam.checkpoint import load_strict, read_state
+from vcam.checkpoint import hollow, load_strict, read_state
 
 MOTION = 106
 EXPRESSION, HEAD, JAW = slice(0, 100), slice(100, 103), slice(103, 106)
@@ -636,7 +636,7 @@ class ArtalkNet(nn.Module):
 
         Raises `WeightsError` naming every missing, surplus or misshapen key.
         """
-        with torch.device("meta"):
+        with hollow():
             net = cls(config or ArtalkConfig())
         net.fill(read_state(path, sha256), str(path))
         net.rebuild_tables()

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize, relu
 
-from vcam.checkpoint import load_strict, read_state
+from vcam.checkpoint import hollow, load_strict, read_state
 from vcam.nets.dinov2 import DinoConfig, DinoV2
 from vcam.nets.styleunet import StyleUnet, StyleUnetConfig
 
@@ -102,7 +102,7 @@ class GagavatarNet(nn.Module):
         entry = None if path.suffix == ".safetensors" else "model"
         state = read_state(path, entry=entry)
         kept = {name: value for name, value in state.items() if "percep_loss" not in name}
-        with torch.device("meta"):
+        with hollow():
             net = cls(config)
         load_strict(net, kept, f"{path.name} (GAGAvatar)")
         return net.eval()

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vcam.checkpoint import load_strict, read_state
+from vcam.checkpoint import hollow, load_strict, read_state
 from vcam.errors import WeightsError
 from vcam.nets.image_vae import ImageVae, VaeConfig
 from vcam.nets.latent_unet import LatentUnet, UnetConfig
@@ -255,7 +255,7 @@ def masked(crop: Tensor) -> Tensor:
 
 def build_coder(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> ImageCoder:
     """The image VAE from its released `config.json` and weights, either spelling of the keys."""
-    with torch.device("meta"):
+    with hollow():
         vae = ImageVae(VaeConfig.of(config))
     load_strict(vae, _respelled(state), "the image VAE (sd-vae-ft-mse)")
     return ImageCoder(vae.eval().requires_grad_(False))
@@ -263,7 +263,7 @@ def build_coder(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> Image
 
 def build_unet(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> Unet:
     """The UNet from `musetalk.json` and `unet.pth`."""
-    with torch.device("meta"):
+    with hollow():
         net = LatentUnet(UnetConfig.of(config))
     load_strict(net, state, "the MuseTalk UNet (musetalkV15/unet.pth)")
     return Unet(net.eval().requires_grad_(False))
@@ -271,7 +271,7 @@ def build_unet(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> Unet:
 
 def build_speech(config: Mapping[str, Any], state: Mapping[str, Tensor]) -> SpeechEncoder:
     """The speech encoder from whisper-tiny's `config.json` and weights; its decoder is left out."""
-    with torch.device("meta"):
+    with hollow():
         net = SpeechEncoder(config)
     if any(key.startswith(_WHISPER_PREFIX) for key in state):
         state = {
