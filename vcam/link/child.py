@@ -20,9 +20,8 @@ from vcam.audio.ring import RingBuffer
 from vcam.cast import Cast, cast
 from vcam.engine import Finished
 from vcam.ladder import EMBEDDED
-from vcam.link.builder import Builder
 from vcam.link.process import HISTORY, EngineProcess, dismiss
-from vcam.link.retries import AT_ONCE, LATER, Retries
+from vcam.link.star import Star
 from vcam.media import AudioChunk
 from vcam.profile import Profile
 from vcam.stats import Change, EngineStatus
@@ -54,20 +53,18 @@ class ChildLink:
         """`start` spawns a process that waits for a face; `casting` finds the understudy."""
         context = multiprocessing.get_context("spawn")
         self._start = start or (lambda: EngineProcess(context, fps, size))
-        self._now, self._casting, self._cast = now, casting, casting(profile)
+        self._now, self._casting, self._star = now, casting, Star(casting(profile), now)
         self._ring = RingBuffer()  # what a process that takes over has to hear first
         self._lock = threading.Lock()  # while processes change places
         self._spare: EngineProcess | None = None
         self._next: EngineProcess | None = None
-        self._next_cast, self._next_since = self._cast, 0.0
+        self._next_star, self._next_since = self._star, 0.0
         self._failures = self._restarts = 0  # of what is live: in a row; in all
         self._due: float | None = None  # when to start it again
-        self._star, self._builder = Retries(now), Builder(self._cast.star, now)
-        self._incomplete: EngineProcess | None = None  # a star without all of its stages
         self._timeline: deque[Change] = deque(maxlen=TIMELINE)
         self._state, self._note, self._resting = "starting", "", False
         self._live = self._idle()
-        self._live.open(self._cast.understudy, self._history(), not self._cast.doubled)
+        self._play(self._live)
 
     @property
     def pid(self) -> int:
@@ -96,22 +93,22 @@ class ChildLink:
         return EngineStatus(
             state=self._state,
             backends=live.ready.backends if live.ready else (),
-            note=self._note or live.note or self._builder.note or live.vitals.remarks,
+            note=self._note or live.note or self._star.builder.note or live.vitals.remarks,
             restarts=self._restarts,
             memory_mib=live.vitals.memory_mib,
             speaking=live.speaking and not self._resting,
             gpu=live.vitals.gpu,
             mode=live.ready.mode if live.ready else "",
-            rung=self._rung(live),
+            rung=self._star.rung(live),
             load=live.vitals.load,
-            reason=self._reason(),
+            reason=self._why_not_all(),
             timeline=tuple(self._timeline),
         )
 
     @property
     def profile(self) -> Profile:
         """The face on show; another one only once its engine has taken over."""
-        return self._cast.star
+        return self._star.cast.star
 
     def rest(self, resting: bool) -> None:
         """Let the live engine sleep, loaded, or wake it."""
@@ -122,8 +119,8 @@ class ChildLink:
 
     def switch(self, profile: Profile) -> None:
         """Load another face beside the one on show, and change over when it is ready."""
-        chosen = self._casting(profile)
-        self._load(chosen.understudy, chosen)
+        chosen = Star(self._casting(profile), self._now)
+        self._load(chosen.cast.understudy, chosen)
         self._note = f"loading {profile.title}"
 
     def mend(self) -> None:
@@ -142,7 +139,7 @@ class ChildLink:
     def close(self) -> None:
         """End all processes."""
         self._state = "closed"
-        self._builder.close()
+        self._star.builder.close()
         for process in filter(None, (self._live, self._next, self._spare)):
             process.close()
 
@@ -160,12 +157,12 @@ class ChildLink:
     def _fall(self, reason: str) -> None:
         """What was live is no more."""
         gone = self._live
-        words, starred = gone.last_words, self._starred(gone)
+        words, starred = gone.last_words, self._star.is_played_by(gone)
         self._state, self._note = "restarting", reason
         if starred:
             self._note_changes()
-            self._stepped(self._rung(gone), EMBEDDED.name, reason)
-            self._star.failed(reason, LATER if words and words.later else AT_ONCE)
+            self._stepped(self._star.rung(gone), EMBEDDED.name, reason)
+            self._star.fell(gone, reason)
         elif words and words.final and not self._restarts and gone.ready is None:
             self._state = "failed"  # it would end the same way again
             dismiss(gone)
@@ -185,34 +182,26 @@ class ChildLink:
             if self._due is None:  # the next process has just taken over
                 self._spare = process
                 return
-            process.rest(self._resting)
-            process.open(self._cast.understudy, self._history(), not self._cast.doubled)
+            self._play(process)
             self._live, self._due = process, None
 
     def _mind_next(self) -> None:
         """Give up on what did not load; load the star when its time has come."""
-        following, live = self._next, self._live
-        if self._starred(live) and not live.whole and self._incomplete is not live:
-            self._incomplete = live
-            self._star.failed(live.reason, LATER)
+        following, live, star = self._next, self._live, self._star
+        star.look_at(live)
         if following is not None:
             if not following.alive:
                 self._give_up(following, following.end)
             elif self._now() - self._next_since > LONGEST_LOAD:
                 self._give_up(following, "it took too long to load")
-            elif self._starred(following) and self._starred(live) and not following.whole:
+            elif all(map(star.is_played_by, (following, live))) and not following.whole:
                 self._give_up(following, following.reason)
-        elif self._state == "live" and self._star.due and self._lacks_star():
-            self._load(self._cast.star, self._cast)
-        elif self._starred(live) and live.ready and not live.ready.compiled:
-            self._builder.mind(self._start)
-            if self._builder.take():
-                self._load(self._cast.star, self._cast, patient=True)
-
-    def _lacks_star(self) -> bool:
-        """Whether something better than what is on may be had."""
-        complete = self._starred(self._live) and self._live.whole
-        return self._cast.doubled and not complete
+        elif self._state == "live" and star.is_due(live):
+            self._load(star.cast.star, star)
+        elif star.is_played_by(live) and live.ready and not live.ready.compiled:
+            star.builder.mind(self._start)
+            if star.builder.take():
+                self._load(star.cast.star, star, patient=True)
 
     def _give_up(self, failed: EngineProcess, reason: str) -> None:
         """On a next process: another face, or the star of this one."""
@@ -220,14 +209,10 @@ class ChildLink:
             if self._next is not failed:  # it has just taken over
                 return
             self._next = None
-        words = failed.last_words
-        if self._next_cast is not self._cast:
+        if self._next_star is not self._star:
             self._note = f"cannot switch: {reason}"
-        elif words and words.final:
-            self._star.failed(reason, ())
         else:
-            later = not failed.whole or (words and words.later)
-            self._star.failed(reason, LATER if later else AT_ONCE[1:])
+            self._star.did_not_open(failed, reason)
         dismiss(failed)
 
     def _take_over(self, following: EngineProcess) -> None:
@@ -237,24 +222,29 @@ class ChildLink:
                 return
             before, self._live, self._next = self._live, following, None
             self._due, self._note = None, ""
-        rung, why = self._rung(before), "it is ready"
-        if self._next_cast is not self._cast:
-            self._cast, self._star, why = self._next_cast, Retries(self._now), "another face"
-            self._builder.close()
-            self._builder = Builder(self._cast.star, self._now)
-        elif self._starred(following):
-            self._star.succeeded()
-        self._stepped(rung, self._rung(following), why)
+        rung, why = self._star.rung(before), "it is ready"
+        if self._next_star is not self._star:
+            self._star.builder.close()
+            self._star, why = self._next_star, "another face"
+        elif self._star.is_played_by(following):
+            self._star.is_on()
+        self._stepped(rung, self._star.rung(following), why)
         dismiss(before, patience=1.0)
 
-    def _load(self, profile: Profile, chosen: Cast, patient: bool = False) -> None:
+    def _play(self, process: EngineProcess) -> None:
+        """Have `process` open who is on first: the understudy, or else the face itself."""
+        cast = self._star.cast
+        process.rest(self._resting)
+        process.open(cast.understudy, self._history(), not cast.doubled)
+
+    def _load(self, profile: Profile, chosen: Star, patient: bool = False) -> None:
         """Open `profile` beside what is live."""
         process = self._idle()
         with self._lock:
             process.rest(self._resting)
-            process.open(profile, self._history(), patient or not chosen.doubled)
+            process.open(profile, self._history(), patient or not chosen.cast.doubled)
             abandoned, self._next = self._next, process
-            self._next_cast, self._next_since = chosen, self._now()
+            self._next_star, self._next_since = chosen, self._now()
         if abandoned is not None:
             dismiss(abandoned)
 
@@ -270,28 +260,9 @@ class ChildLink:
     def _history(self) -> AudioChunk:
         return self._ring.read(self._ring.end - HISTORY, self._ring.end)
 
-    def _starred(self, process: EngineProcess) -> bool:
-        """Whether `process` plays the star and could be stood in for."""
-        return self._cast.doubled and process.profile is self._cast.star
-
-    def _rung(self, process: EngineProcess) -> str:
-        if self._cast.doubled and not self._starred(process):
-            return EMBEDDED.name
-        return process.rung or "full"
-
-    def _reason(self) -> str:
-        """Why not everything is on show."""
-        live, following, star = self._live, self._next, self._star
-        if not self._cast.doubled:
-            return ""
-        if self._starred(live) and live.whole:
-            return live.reason if self._rung(live) != "full" else ""
-        if following is not None and self._next_cast is self._cast:
-            return f"the full engine is {following.note or 'starting'}"
-        if star.hopeless:
-            return f"the full engine cannot open: {star.reason}"
-        why = star.reason or live.reason
-        return f"{why}; next try in {star.seconds:.0f} s" if why else ""
+    def _why_not_all(self) -> str:
+        mine = self._next_star is self._star
+        return self._star.why_not(self._live, self._next if mine else None)
 
     def _stepped(self, before: str, after: str, reason: str) -> None:
         if before != after:

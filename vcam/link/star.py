@@ -1,0 +1,73 @@
+"""The full engine of a face that is played by two: when to load it, and why it is not on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vcam.cast import Cast
+from vcam.ladder import EMBEDDED, FULL
+from vcam.link.builder import Builder
+from vcam.link.process import EngineProcess
+from vcam.link.retries import AT_ONCE, LATER, Retries
+
+
+class Star:
+    """What is known of it, whichever process plays it."""
+
+    def __init__(self, cast: Cast, now: Callable[[], float]) -> None:
+        self.cast, self._retries = cast, Retries(now)
+        self.builder = Builder(cast.star, now)
+        self._incomplete: EngineProcess | None = None  # plays it without all of its stages
+
+    def is_played_by(self, process: EngineProcess) -> bool:
+        """Whether `process` is the star, and could be stood in for."""
+        return self.cast.doubled and process.profile is self.cast.star
+
+    def rung(self, process: EngineProcess) -> str:
+        """What is on show when `process` is live."""
+        if self.cast.doubled and not self.is_played_by(process):
+            return EMBEDDED.name
+        return process.rung or FULL.name
+
+    def is_due(self, live: EngineProcess) -> bool:
+        """Whether something better than what is `live` may be had, and it is time to try."""
+        complete = self.is_played_by(live) and live.whole
+        return self.cast.doubled and not complete and self._retries.due
+
+    def look_at(self, live: EngineProcess) -> None:
+        """One that lost a stage is replaced by a whole one, later."""
+        if self.is_played_by(live) and not live.whole and self._incomplete is not live:
+            self._incomplete = live
+            self._retries.failed(live.reason, LATER)
+
+    def fell(self, process: EngineProcess, reason: str) -> None:
+        """It was live in `process`, which has ended."""
+        words = process.last_words
+        self._retries.failed(reason, LATER if words and words.later else AT_ONCE)
+
+    def did_not_open(self, process: EngineProcess, reason: str) -> None:
+        """It was to play in `process`, and does not."""
+        words = process.last_words
+        if words and words.final:
+            self._retries.failed(reason, ())
+        else:
+            later = not process.whole or (words and words.later)
+            self._retries.failed(reason, LATER if later else AT_ONCE[1:])
+
+    def is_on(self) -> None:
+        """It has taken over."""
+        self._retries.succeeded()
+
+    def why_not(self, live: EngineProcess, coming: EngineProcess | None) -> str:
+        """Why not everything is on show while `coming` is loaded beside `live`."""
+        retries = self._retries
+        if not self.cast.doubled:
+            return ""
+        if self.is_played_by(live) and live.whole:
+            return live.reason if self.rung(live) != FULL.name else ""
+        if coming is not None:
+            return f"the full engine is {coming.note or 'starting'}"
+        if retries.hopeless:
+            return f"the full engine cannot open: {retries.reason}"
+        why = retries.reason or live.reason
+        return f"{why}; next try in {retries.seconds:.0f} s" if why else ""
