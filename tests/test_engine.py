@@ -48,6 +48,8 @@ class CostlyMotion:
 
     def step(self, sound: AudioChunk) -> list[Motion]:
         motions = []
+        if not self._hears:  # the first sound since the reset
+            self._hears, self._at = True, -(-sound.start // frame_ticks(25)) * frame_ticks(25)
         while self._at + self.delay <= sound.end:
             self.costs.spend("motion", 6)
             face = BlendshapeFace(np.zeros(52, np.float32))
@@ -56,7 +58,7 @@ class CostlyMotion:
         return motions
 
     def reset(self) -> None:
-        self._at = 0
+        self._hears, self._at = False, 0
 
 
 class CostlyRenderer(PlainRenderer):
@@ -195,12 +197,36 @@ def test_a_mouth_that_returns_begins_anew(rig):
     assert rig.mouth.resets == before  # it was reset when it was left, and only then
 
 
-def test_a_machine_that_is_far_too_slow_gives_up_with_its_reason(rig):
-    rig.costs.slower = 20.0
-    with pytest.raises(GaveUp, match="a frame takes"):
-        rig.run(60)
+def test_a_machine_that_is_far_too_slow_shows_nothing_and_rehearses_little(rig):
+    rig.costs.slower = 5.0
+    rig.run(12)
     assert rig.engine.changes[-1].after == EMBEDDED.name
-    assert rig.at < 25 * 48_000
+    assert rig.engine.changes[-1].reason.startswith("a frame takes")
+    began, worked = rig.at, rig.costs.clock.time
+    assert rig.run(60) == []
+    assert rig.rung is EMBEDDED
+    assert rig.costs.clock.time - worked < 0.5 * (rig.at - began) / 48_000
+
+
+def test_with_room_again_an_engine_that_waits_is_back_within_seconds(rig):
+    rig.costs.slower = 5.0
+    rig.run(12)
+    rig.costs.slower = 1.0
+    assert rig.run(3.5) == []
+    assert ticks(rig.run(5.0))
+    rig.run(14)
+    assert rig.rung is FULL
+    after = [change.after for change in rig.engine.changes[-4:]]
+    assert after == [SLOW.name, NO_MOUTH.name, HALF_MOUTH.name, FULL.name]
+    assert set(np.diff(ticks(rig.run(2)))) == {1600}
+
+
+def test_an_engine_that_waits_and_finds_no_memory_gives_up(rig):
+    rig.costs.slower = 5.0
+    rig.run(12)
+    rig.costs.full = {"render"}
+    with pytest.raises(GaveUp, match="none for render"):
+        rig.run(5)
 
 
 def test_a_mouth_without_memory_is_let_go_and_no_frame_is_lost(rig):

@@ -152,20 +152,27 @@ class Engine:
     def step(self, sound: AudioChunk, shown: int = -1) -> Iterator[Finished]:
         """Hear `sound`; yield the frames it completes. `shown` is the tick on show already.
 
-        What that cost moves the engine on its ladder; raises `GaveUp` when it falls off.
+        What that cost moves the engine on its ladder; where it stands too low to be seen it only
+        rehearses. Raises `GaveUp` when there is no memory for a face.
         """
+        seen = not self.ladder.rung.given_up
+        if not (seen or self.ladder.rehearses(sound.end)):
+            return
         overdue = sound.end - self.delay - MOST_BEHIND * self._frame
         began, made, failed = self._now(), 0, ""
         try:
             for finished in self.step_all(sound, max(shown + 1, overdue)):
                 made += 1
-                yield finished
+                if seen:
+                    yield finished
         except Exception as error:
             if not (gpu.out_of_memory(error) and self.ladder.falls):
                 raise
             failed = self.pipeline.doing
         if failed:  # not above: there the error still holds on to what the stage had taken
             self._settle(self.ladder.ran_out(sound.end, failed))
+            if self.ladder.rung.given_up:
+                raise GaveUp(self.changes[-1].reason)
         elif change := self.ladder.worked(sound.end, made, self._now() - began):
             self._settle(change)
 
@@ -201,8 +208,6 @@ class Engine:
         """Do as the rung says that the ladder stands on now."""
         self.changes.append(change)
         rung, path = self.ladder.rung, self.pipeline
-        if rung.given_up:
-            raise GaveUp(change.reason)
         path.rung = rung
         if not self.ladder.paints:
             self.whole = False

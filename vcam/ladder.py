@@ -3,6 +3,9 @@
 Rungs go from everything to nothing. The ladder hears what each step of the engine cost, by the
 engine's own clock, and says which rung to stand on. It counts its time in ticks of sound, so that
 tests crank it by hand and a stalled machine does not hurry it.
+
+On the lowest rung another engine is on show. This one stays loaded and rehearses: now and then it
+makes a few frames that nobody sees, and steps up when they cost little enough.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ STRIKES = 2  # windows in a row that are too dear
 ROOM = 0.75  # the rung above is tried when it is expected to cost no more than this
 MOST_DEARER = 2.0  # no rung costs more than so many times the one below it
 UNKNOWN_ROOM = 0.6  # the same, where nobody knows what it costs
+REST = 3 * TICKS_PER_SECOND // 2  # between two rehearsals
 PATIENCE = 4 * TICKS_PER_SECOND  # of room before a step up
 MOST_PATIENCE = 120 * TICKS_PER_SECOND
 PROBATION = 10 * TICKS_PER_SECOND  # a step up that does not last so long has failed
@@ -34,7 +38,7 @@ class Rung:
     name: str  # for people
     paint: int = 1  # the mouth is painted anew on every so many frames; 0: never
     fps: int | None = None  # a slower rate of frames; None: the one asked for
-    given_up: bool = False  # make no frames: another engine must
+    given_up: bool = False  # show no frames: another engine must
 
 
 FULL = Rung("full")
@@ -71,7 +75,7 @@ class Ladder:
         self._strikes = 0
         self._dearer: dict[Rung, float] = {}  # a rung's cost in those of the rung below it
         self._fallen: float | None = None  # load at which we stepped down, until it is compared
-        self._stood = 0  # tick of the last step
+        self._stood = self._judged = 0  # ticks of the last step, and of the last window's end
         self._roomy: int | None = None  # tick since when there has been room
         self._risen: int | None = None  # tick of the last step up
         self._patience = PATIENCE
@@ -97,6 +101,10 @@ class Ladder:
         """Whether there is anywhere to go."""
         return len(self._rungs) > 1
 
+    def rehearses(self, at: int) -> bool:
+        """Whether to work at tick `at`, although nobody sees it: until a window is full."""
+        return at - self._judged >= REST
+
     def worked(self, at: int, frames: int, spent: float) -> Change | None:
         """A step ended at tick `at`: it made `frames` frames in `spent` seconds."""
         self._frames, self._spent = self._frames + frames, self._spent + spent
@@ -104,7 +112,7 @@ class Ladder:
             return None
         duration = frame_ticks(self.fps) / TICKS_PER_SECOND
         self.load = self._spent / (max(1, self._frames) * duration)
-        self._frames, self._spent = 0, 0.0
+        self._frames, self._spent, self._judged = 0, 0.0, at
         self._compare(at)
         return self._descended(at) if self.load > TOO_DEAR else self._ascended(at)
 
@@ -131,7 +139,7 @@ class Ladder:
             self._learn_patience(at - self._risen)
         self._risen = None
         change = self._stepped(at, self._rungs[self._place + 1], self._reason())
-        self._fallen = self.load
+        self._fallen = None if self.rung.given_up else self.load
         return change
 
     def _ascended(self, at: int) -> Change | None:
@@ -146,7 +154,9 @@ class Ladder:
         return self._stepped(at, self._rungs[self._place - 1], f"room again: {self._reason()}")
 
     def _has_room(self) -> bool:
-        """Whether the rung above is expected to be cheap enough."""
+        """Whether the rung above is expected to be cheap enough: a rehearsal costs what it does."""
+        if self.rung.given_up:
+            return self.load < ROOM
         dearer = self._dearer.get(self._rungs[self._place - 1])
         return self.load < UNKNOWN_ROOM if dearer is None else self.load * dearer < ROOM
 

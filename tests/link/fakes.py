@@ -29,7 +29,7 @@ class FakeProcess(EngineProcess):
         self.last_words: Died | None = None
         self.silent_looks = 0
         self.heard: list[AudioChunk] = []
-        self.closed = self._dead = self.resting = False
+        self.closed = self._dead = self.resting = self.frameless = False
         self.patient, self.built = False, None
         self._at = 0
 
@@ -58,7 +58,7 @@ class FakeProcess(EngineProcess):
         if self.ready is None or self._dead:
             return []
         self.silent_looks = 0
-        if self.resting:
+        if self.resting or self.frameless:
             return []
         self._at += 1600
         return [Finished(Frame(self._at, np.zeros((2, 2, 3), np.uint8)), {}, 1600, 0)]

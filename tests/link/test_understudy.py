@@ -11,10 +11,11 @@ import pytest
 from tests.fakes import HandClock
 from tests.link.fakes import FakeProcess
 from vcam.cast import Cast
-from vcam.ladder import EMBEDDED, NO_MOUTH
-from vcam.link.child import LONGEST_LOAD, SILENT_LOOKS, TIMELINE, ChildLink
+from vcam.ladder import EMBEDDED, NO_MOUTH, SLOW
+from vcam.link.child import SILENT_LOOKS, TIMELINE, ChildLink
 from vcam.link.retries import AT_ONCE, LATER
 from vcam.link.serve import Died, Note
+from vcam.link.star import LONGEST_LOAD, LONGEST_WAIT
 from vcam.profile import Profile
 from vcam.stats import Change
 
@@ -161,16 +162,94 @@ def test_a_star_that_can_never_open_is_not_tried_again(theatre):
     assert theatre.link.status().state == "live"
 
 
-def test_a_star_that_gives_up_says_why(theatre):
+TOO_SLOW = Change(48_000, SLOW.name, EMBEDDED.name, "a frame takes 90 of 40 ms")
+ROOM_AGAIN = Change(480_000, EMBEDDED.name, SLOW.name, "room again: a frame takes 9 of 33 ms")
+
+
+def in_the_wings(theatre: Theatre) -> FakeProcess:
+    """The star, too slow for every rung, while the understudy plays."""
     theatre.begin()
     star = theatre.star_on()
-    star.change(Change(48_000, "25 fps", EMBEDDED.name, "a frame takes 90 of 40 ms"))
     theatre.look()
-    star.die(Died("a frame takes 90 of 40 ms", later=True))
+    star.frameless = True
+    star.change(TOO_SLOW)
     theatre.look()
     theatre.live.go_live()
     theatre.look()
-    assert theatre.link.status().reason == "a frame takes 90 of 40 ms; next try in 30 s"
+    return star
+
+
+def test_a_star_that_is_too_slow_waits_in_the_wings_and_is_back_with_its_first_frame(theatre):
+    star = in_the_wings(theatre)
+    assert theatre.coming is star
+    assert theatre.live.profile is DOUBLE
+    theatre.look(20)
+    status = theatre.link.status()
+    assert (status.state, status.rung, status.restarts) == ("live", EMBEDDED.name, 0)
+    assert status.reason == "a frame takes 90 of 40 ms; the full engine waits for room"
+    star.change(ROOM_AGAIN)
+    star.frameless = False
+    theatre.look()
+    assert theatre.live is star
+    theatre.look()
+    assert theatre.link.status().rung == SLOW.name
+    assert steps(theatre.link)[1:] == [(SLOW.name, EMBEDDED.name), (EMBEDDED.name, SLOW.name)]
+    assert len(theatre.processes) == 4  # two understudies, the star, a spare
+
+
+def test_a_star_in_the_wings_gives_its_memory_back_in_the_end(theatre):
+    star = in_the_wings(theatre)
+    theatre.look(LONGEST_WAIT + 1)
+    assert theatre.coming is None
+    time.sleep(0.05)
+    assert star.closed
+    reason = theatre.link.status().reason
+    assert reason.startswith("a frame takes 90 of 40 ms; next try in ")
+    theatre.look(LATER[0])
+    theatre.star_on()
+
+
+def test_nobody_takes_over_from_the_wings_while_nobody_looks(theatre):
+    star = in_the_wings(theatre)
+    theatre.link.rest(True)
+    theatre.look(5)
+    assert theatre.coming is star
+    theatre.link.close()
+
+
+def test_a_star_that_dies_in_the_wings_is_loaded_again_later(theatre):
+    star = in_the_wings(theatre)
+    star.die()
+    theatre.look(LATER[0] + 1)
+    assert theatre.coming is not star
+    assert theatre.coming.profile is STAR
+
+
+def test_a_star_does_not_wait_in_the_way_of_another_face(theatre):
+    theatre.begin()
+    star = theatre.star_on()
+    theatre.look()
+    theatre._doubles["You"] = Profile(title="You", motion="visemes")
+    theatre.link.switch(Profile(title="You"))
+    star.change(TOO_SLOW)
+    theatre.look()
+    assert theatre.coming.profile.title == "You"
+    time.sleep(0.05)
+    assert star.closed
+    theatre.coming.go_live()
+    theatre.look(0.1)
+    assert theatre.live.profile.title == "You"
+
+
+def test_a_star_that_finds_no_memory_says_why(theatre):
+    theatre.begin()
+    star = theatre.star_on()
+    star.die(Died("the GPU's memory is full: none for render", later=True))
+    theatre.look()
+    theatre.live.go_live()
+    theatre.look()
+    reason = "the GPU's memory is full: none for render; next try in 30 s"
+    assert theatre.link.status().reason == reason
 
 
 def test_a_star_without_its_mouth_stays_on_until_a_whole_one_is_ready(theatre):

@@ -5,7 +5,8 @@ first frame. `spare` has started and imported everything but knows no face yet, 
 switch and a recovery save the time that a new process takes.
 
 A face that needs the GPU is played by two (`vcam.cast`): the understudy, embedded, which
-opens in a moment and is on the camera first and whenever the star cannot be; and the star.
+opens in a moment and is on the camera first and whenever the star cannot be; and the star. One
+that became too slow for every rung of its ladder waits in the wings, as `next`, until it has room.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from vcam.cast import Cast, cast
 from vcam.engine import Finished
 from vcam.ladder import EMBEDDED
 from vcam.link.process import HISTORY, EngineProcess, dismiss
-from vcam.link.star import Star
+from vcam.link.star import Star, waits
 from vcam.media import AudioChunk
 from vcam.profile import Profile
 from vcam.stats import Change, EngineStatus
@@ -31,7 +32,6 @@ SILENT_LOOKS = 120  # looks at a live engine (6 s of them) without a word: it ha
 STILL_LOOKS = 30  # looks (1.5 s) without a word, in whose second half it has not worked either:
 # stopped, or locked for ever. One that is starved or loads something works now and then
 PATIENCE = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, ... restart in a row
-LONGEST_LOAD = 900.0  # seconds; a first compilation takes two or three minutes
 TIMELINE = 32  # steps remembered
 
 
@@ -81,8 +81,8 @@ class ChildLink:
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Copy out the frames the live engine has announced."""
         following = self._next
-        first = following.receive(shown, 0.0) if following else []
-        if following and (first or (self._resting and following.ready)):
+        first = following.receive(-1, 0.0) if following else []  # what is on show is not its own
+        if following and (first or (self._resting and following.ready and not waits(following))):
             self._take_over(following)
             return first
         return self._live.receive(shown, wait)
@@ -131,6 +131,8 @@ class ChildLink:
             self._restart_when_due()
         elif not self._live.alive:
             self._fall(self._live.end)
+        elif waits(self._live):
+            self._step_aside()
         elif self._live.ready:
             self._look()
         self._mind_next()
@@ -174,6 +176,20 @@ class ChildLink:
         self._restart_when_due()
         dismiss(gone)
 
+    def _step_aside(self) -> None:
+        """What is live is too slow on every rung: the understudy plays, and it waits."""
+        slow = self._live
+        if self._next is not None or not self._star.is_played_by(slow):
+            self._fall(slow.reason)
+            return
+        self._note_changes()
+        self._state, self._note = "restarting", slow.reason
+        understudy = self._idle()
+        with self._lock:
+            self._play(understudy)
+            self._live, self._next = understudy, slow
+            self._next_star, self._next_since = self._star, self._now()
+
     def _restart_when_due(self) -> None:
         if self._due is None or self._now() < self._due:
             return
@@ -190,12 +206,9 @@ class ChildLink:
         following, live, star = self._next, self._live, self._star
         star.look_at(live)
         if following is not None:
-            if not following.alive:
-                self._give_up(following, following.end)
-            elif self._now() - self._next_since > LONGEST_LOAD:
-                self._give_up(following, "it took too long to load")
-            elif all(map(star.is_played_by, (following, live))) and not following.whole:
-                self._give_up(following, following.reason)
+            reason = star.worthless(following, live, self._now() - self._next_since)
+            if reason is not None:
+                self._give_up(following, reason)
         elif self._state == "live" and star.is_due(live):
             self._load(star.cast.star, star)
         elif star.is_played_by(live) and live.ready and not live.ready.compiled:
@@ -228,7 +241,8 @@ class ChildLink:
             self._star, why = self._next_star, "another face"
         elif self._star.is_played_by(following):
             self._star.is_on()
-        self._stepped(rung, self._star.rung(following), why)
+        if not any(change.before == EMBEDDED.name for change in following.changes):
+            self._stepped(rung, self._star.rung(following), why)  # else it says so itself
         dismiss(before, patience=1.0)
 
     def _play(self, process: EngineProcess) -> None:

@@ -10,6 +10,14 @@ from vcam.link.builder import Builder
 from vcam.link.process import EngineProcess
 from vcam.link.retries import AT_ONCE, LATER, Retries
 
+LONGEST_LOAD = 900.0  # seconds; a first compilation takes two or three minutes
+LONGEST_WAIT = 120.0  # seconds in the wings; then others may have its memory
+
+
+def waits(process: EngineProcess) -> bool:
+    """Whether it is loaded and too slow to be shown, and waits until it has room."""
+    return process.rung == EMBEDDED.name
+
 
 class Star:
     """What is known of it, whichever process plays it."""
@@ -51,8 +59,17 @@ class Star:
         if words and words.final:
             self._retries.failed(reason, ())
         else:
-            later = not process.whole or (words and words.later)
+            later = waits(process) or not process.whole or (words and words.later)
             self._retries.failed(reason, LATER if later else AT_ONCE[1:])
+
+    def worthless(self, coming: EngineProcess, live: EngineProcess, since: float) -> str | None:
+        """Why no more is to be hoped for of what has been `coming` for so long; None: it is."""
+        if not coming.alive:
+            return coming.end
+        if since > LONGEST_LOAD:
+            return "it took too long to load"
+        no_better = self.is_played_by(coming) and self.is_played_by(live) and not coming.whole
+        return coming.reason if no_better or (waits(coming) and since > LONGEST_WAIT) else None
 
     def is_on(self) -> None:
         """It has taken over."""
@@ -65,6 +82,8 @@ class Star:
             return ""
         if self.is_played_by(live) and live.whole:
             return live.reason if self.rung(live) != FULL.name else ""
+        if coming is not None and waits(coming):
+            return f"{coming.reason}; the full engine waits for room"
         if coming is not None:
             return f"the full engine is {coming.note or 'starting'}"
         if retries.hopeless:
