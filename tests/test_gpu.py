@@ -108,7 +108,9 @@ def test_without_nvml_the_own_memory_is_told(torch, monkeypatch):
         DeviceFull("CUDA out of memory. Tried to allocate 20.00 MiB"),
         RuntimeError("CUDA error: out of memory"),
         RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate()`"),
     ],
 )
 def test_the_ways_in_which_memory_runs_out_are_known(torch, error):

@@ -15,9 +15,16 @@ MIB = 2**20
 CUSHION = 64  # MiB kept at hand for what a live engine asks for between its graphs
 # Bits of NVML's clocks event reasons (nvml.h, nvmlClocksEventReason*), and what people call them.
 SLOWED = {"heat": 0x20 | 0x40, "power": 0x04 | 0x80, "hardware": 0x08}
-# What torch, cuBLAS and cuDNN say when the device has no memory left. Not all of it is raised as
-# torch.OutOfMemoryError.
-FULL = ("out of memory", "ALLOC_FAILED", "cudaErrorMemoryAllocation")
+# What torch, cuBLAS and cuDNN say when the device has no memory left, not even for their own state.
+# Not all of it is raised as torch.OutOfMemoryError.
+FULL = (
+    "out of memory",
+    "ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+    "cudaErrorMemoryAllocation",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+)
 
 
 def present() -> bool:

@@ -25,7 +25,7 @@ ROOM = 0.75  # the rung above is tried when it is expected to cost no more than 
 MOST_DEARER = 2.0  # no rung costs more than so many times the one below it
 UNKNOWN_ROOM = 0.6  # the same, where nobody knows what it costs
 REST = 3 * TICKS_PER_SECOND // 2  # between two rehearsals
-PATIENCE = 4 * TICKS_PER_SECOND  # of room before a step up
+PATIENCE = 4 * TICKS_PER_SECOND  # of room before a step up; half of it before the next one
 MOST_PATIENCE = 120 * TICKS_PER_SECOND
 PROBATION = 10 * TICKS_PER_SECOND  # a step up that does not last so long has failed
 PROVEN = 60 * TICKS_PER_SECOND  # one that lasts so long makes up for those that failed
@@ -148,7 +148,8 @@ class Ladder:
             self._roomy = None
             return None
         self._roomy = at if self._roomy is None else self._roomy
-        if at - self._roomy < self._patience:
+        climbing = self._risen is not None and at - self._risen < PROBATION
+        if at - self._roomy < self._patience // (1 + climbing):
             return None
         self._risen = at
         return self._stepped(at, self._rungs[self._place - 1], f"room again: {self._reason()}")
