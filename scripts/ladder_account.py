@@ -33,7 +33,7 @@ class Trouble:
     latency_p95_ms: float = 0.0  # while it lasted
     used_mib: float = 0.0  # by all programs, at the end
     rungs: list[str] = field(default_factory=list)  # in their order
-    back: float | None = None  # seconds from its end until everything was shown again
+    back: float | None = None  # seconds from its end until everything was shown again; None: never
 
     @property
     def on_time(self) -> float:
