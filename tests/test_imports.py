@@ -30,7 +30,7 @@ LEVELS = [
     {"pull"},
     {"nets"},
     {"clock", "playout", "ladder", "gpu_watch", "host_copy"},
-    {"audio", "camera", "landmarks"},
+    {"audio", "camera", "landmarks", "beside"},
     {"audience", "devices"},
     {"motion", "render", "mouth"},
     {"synthetic"},

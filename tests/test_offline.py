@@ -10,7 +10,9 @@ from tests.conftest import write_wav
 from tests.fakes import ListeningMouth, LoudnessMotion, PlainRenderer, chunks, tone
 from vcam import cli, offline
 from vcam.backends import Asked, Opened, open_stages
+from vcam.beside import Track
 from vcam.camera.memory import MemoryCamera
+from vcam.config import RunConfig
 from vcam.errors import MediaError
 from vcam.media import AudioChunk, frame_ticks
 from vcam.mouth.passthrough import Passthrough
@@ -100,28 +102,40 @@ def test_a_film_has_every_frame_in_order_and_all_of_the_voice():
     np.testing.assert_array_equal(np.concatenate([s.samples for s in recording.heard]), voice)
 
 
-def test_writing_goes_on_beside_drawing_but_not_without_end():
-    """A slow disk: drawing goes ahead of it by a few frames, no more."""
+@pytest.mark.parametrize(("track", "most"), [(None, 0), (Track(), offline.DRAWN)])
+def test_drawing_goes_on_beside_writing_but_not_without_end(track, most):
+    """A slow disk: drawing goes ahead of it by some frames, no more."""
     drawn, lead, recording = [0], [], Recording()
 
     class Counting(PlainRenderer):
         def step(self, motion):
+            assert threading.current_thread() is not threading.main_thread()
             drawn[0] += 1
             return super().step(motion)
 
     def slow(frame):
-        assert threading.current_thread() is not threading.main_thread()
         time.sleep(0.002)
         lead.append(drawn[0] - recording.sent)
         return frame
 
     stages = Opened(LoudnessMotion(), Counting(), Passthrough(), ("",) * 3)
-    list(offline.film(tone(2.0), stages, recording, slow))
+    list(offline.film(tone(2.0), stages, recording, slow, track))
     assert recording.sent == 60
-    assert 2 < max(lead) <= offline.AHEAD + 2
+    assert 2 < max(lead) <= offline.PAINTED + most + 3
 
 
-def test_what_goes_wrong_while_writing_ends_the_film():
+@pytest.mark.parametrize("track", [None, Track()])
+def test_a_film_shows_its_pictures_whatever_goes_on_at_once(track):
+    voice, recording = tone(2.0), Recording()
+    list(offline.film(voice, opened(InThrees(4000)), recording, track=track))
+    wanted = list(offline.pictures(voice, opened(InThrees(4000))))
+    assert [frame.at for frame in recording.frames] == [frame.at for frame in wanted]
+    for one, other in zip(recording.frames, wanted, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+
+
+@pytest.mark.parametrize("track", [None, Track()])
+def test_what_goes_wrong_while_writing_ends_the_film(track):
     def broken(frame):
         if frame.at > 3 * FRAME:
             raise MediaError("the disk is full")
@@ -129,16 +143,31 @@ def test_what_goes_wrong_while_writing_ends_the_film():
 
     recording = Recording()
     with pytest.raises(MediaError, match="the disk is full"):
-        list(offline.film(tone(30.0), opened(), recording, broken))
+        list(offline.film(tone(30.0), opened(), recording, broken, track))
     assert recording.sent == 4
 
 
-def test_a_film_that_nobody_waits_for_stops():
+@pytest.mark.parametrize("part", ["motion", "renderer", "mouth"])
+@pytest.mark.parametrize("track", [None, Track()])
+def test_what_goes_wrong_on_another_thread_ends_the_film(track, part):
+    def broken(*given):
+        raise MediaError("out of ink")
+
+    recording, stages, before = Recording(), opened(ListeningMouth(0)), threading.active_count()
+    getattr(stages, part).step = broken
+    with pytest.raises(MediaError, match="out of ink"):
+        list(offline.film(tone(5.0), stages, recording, track=track))
+    assert not recording.frames
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("track", [None, Track()])
+def test_a_film_that_nobody_waits_for_stops(track):
     recording, before = Recording(), threading.active_count()
-    made = offline.film(tone(60.0), opened(), recording)
+    made = offline.film(tone(60.0), opened(), recording, track=track)
     next(made)
     made.close()
-    assert recording.sent <= offline.AHEAD
+    assert recording.sent <= offline.PAINTED
     assert threading.active_count() == before
 
 
@@ -156,3 +185,14 @@ def test_films_are_exact_unless_told_otherwise(tmp_path, monkeypatch, typed, mod
     assert cli.main(["render", str(voice), "-o", str(out), "--size", "128", *typed]) == 0
     assert (asked[0].profile.mode, asked[0].batch) == (mode, offline.BATCH)
     assert out.exists()
+
+
+def test_compiled_kernels_of_a_film_lie_in_our_own_folder(tmp_path, monkeypatch):
+    used = []
+    monkeypatch.setattr(offline, "open_stages", lambda wanted: opened())
+    monkeypatch.setattr(offline.compiled, "use", lambda: used.append(True))
+    voice = write_wav(tmp_path / "voice.wav", tone(0.2))
+    for neural, expected in (({}, 0), ({"gagavatar": "its stamp"}, 1)):
+        monkeypatch.setattr(offline, "parts", lambda asked, neural=neural: neural)
+        list(offline.filmed(voice, tmp_path / "film.mp4", RunConfig(size=128)))
+        assert len(used) == expected

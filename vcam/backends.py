@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -39,6 +39,7 @@ class Asked:
     size: int  # pixels, square
     batch: int = 1  # frames whose mouths are painted at once; more than one only without a clock
     doing: Callable[[str], None] = field(default=lambda step: None, compare=False)  # hears progress
+    painting: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, compare=False)
 
     @property
     def networks(self) -> networks.Networks:
@@ -140,7 +141,8 @@ def _musetalk(asked: Asked) -> MouthPainter:
     mouth = MuseTalkMouth.of(*networks, knobs, device, batch=asked.batch)
     asked.doing("loading musetalk: compiled kernels and graphs")
     if device.type == "cuda":
-        mouth.warm_up(asked.size, asked.size)
+        with asked.painting():  # where it is recorded is where it runs
+            mouth.warm_up(asked.size, asked.size)
         _give_back_memory()
     return mouth
 

@@ -1,23 +1,23 @@
 """The same path without a clock: a voice recording becomes a film, faster than it lasts.
 
 Nobody waits for the first frame, so motion comes exact and in long pieces (`broadcast`), mouths are
-painted several at a time, and the film is written on a thread of its own.
+painted several at a time, and three things go on at once: drawing, painting, and writing the film.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from vcam import profile
+from vcam import compiled, profile
 from vcam.audio.wav import read_wav
 from vcam.backends import Asked, Opened, open_stages
+from vcam.beside import Ahead, Handed, Landing, Track, handed
+from vcam.build import parts
 from vcam.camera.video_file import VideoFile
 from vcam.config import FILM, RunConfig
 from vcam.engine import Engine, Finished
@@ -27,10 +27,12 @@ from vcam.media import AudioChunk, FloatArray, Frame
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
 from vcam.stages import Batching, MouthPainter, Recorder
+from vcam.stats import Stopwatch
 
 BLOCK = 1920  # ticks stepped at a time; any size gives the same frames
 BATCH = 4  # frames painted at once, where that is faster
-AHEAD = 8  # frames that may wait to be written
+DRAWN = 24  # frames that may wait to be painted: those of the time that a chunk of motion takes
+PAINTED = 12  # frames that may wait to be written; the GPU is kept busy by what is under way
 
 
 def filmed(
@@ -45,10 +47,15 @@ def filmed(
         raise MediaError(f"cannot film into {output}: the file must be called something{FILM}")
     chosen, samples = profile.load(config.profile), read_wav(voice).samples
     chosen.require_consent()
-    stages = open_stages(Asked(replace(chosen, mode=mode), config.fps, config.size, BATCH))
+    track = Track()
+    exact, shape = replace(chosen, mode=mode), (config.fps, config.size, BATCH)
+    asked = Asked(exact, *shape, painting=track.opening)
+    if parts(asked):
+        compiled.use()
+    stages = open_stages(asked)
     finish = finishing(chosen, config.picture, config.fps)
     with VideoFile(output, config.picture, config.fps, facts(chosen, stages.names)) as recorder:
-        yield from film(samples, stages, recorder, finish)
+        yield from film(samples, stages, recorder, finish, track)
 
 
 def film(
@@ -56,31 +63,50 @@ def film(
     stages: Opened,
     recorder: Recorder,
     finish: Finish = lambda frame: frame,
+    track: Track | None = None,
+    watch: Stopwatch | None = None,
 ) -> Iterator[float]:
     """Send all frames of `voice` [n] (48 kHz) and the voice itself to `recorder`.
 
     Yields how much is done, 0..1, so that the caller can draw a progress bar. The pictures depend
-    on nothing but the voice and the profile. They are finished, encoded and written on one thread
-    beside, so that the GPU never waits for that.
+    on nothing but the voice and the profile. `track` is where the mouth was opened, see `making`.
+    `watch` learns what each thread does and waits for: the sum of all is more than the time taken.
     """
-    heard = 0
-
-    def write(frame: Frame) -> None:
-        nonlocal heard
-        recorder.hear(AudioChunk(heard, voice[heard : frame.at]))
-        heard = frame.at
-        recorder.send(finish(frame.host()))
-
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(1, "film") as writer:
-        for frame in pictures(voice, stages):
-            waiting.append(writer.submit(write, frame))
-            while len(waiting) > AHEAD or (waiting and waiting[0].done()):
-                waiting.popleft().result()
+    watch, heard, landing = watch or Stopwatch(), 0, Landing()
+    with making(voice, stages, track, watch) as frames:
+        for each in frames:
+            with watch("landing"):
+                frame = landing(each)
+            with watch("writing"):
+                recorder.hear(AudioChunk(heard, voice[heard : frame.at]))
+                heard = frame.at
+                recorder.send(finish(frame))
             yield min(1.0, frame.at / len(voice))
-        for written in waiting:
-            written.result()
     recorder.hear(AudioChunk(heard, voice[heard:]))
+
+
+def making(
+    voice: FloatArray,
+    stages: Opened,
+    track: Track | None = None,
+    watch: Stopwatch | None = None,
+) -> Ahead[Handed]:
+    """The frames of `pictures`, made beside whatever is done with them.
+
+    With the `track` on which the mouth was opened, drawing and painting go on at once on the GPU.
+    Stages that were opened on the same stream share memory there, and take turns.
+    """
+    if track is None:
+        return Ahead(handed(pictures(voice, stages)), PAINTED, "making", watch=watch)
+    beside = handed(_painted_beside(voice, stages, watch))
+    return Ahead(beside, PAINTED, "painting", track.settle, watch)
+
+
+def _painted_beside(voice: FloatArray, stages: Opened, watch: Stopwatch | None) -> Iterator[Frame]:
+    """As `pictures`, drawn on another thread than the one that paints."""
+    stages.mouth.reset()
+    with Ahead(handed(_drawn(voice, stages)), DRAWN, "drawing", watch=watch) as drawn:
+        yield from painted_together(stages.mouth, (each.take() for each in drawn), voice)
 
 
 def pictures(voice: FloatArray, stages: Opened) -> Iterator[Frame]:
@@ -89,8 +115,12 @@ def pictures(voice: FloatArray, stages: Opened) -> Iterator[Frame]:
     They are drawn one by one and painted some at a time.
     """
     stages.mouth.reset()
-    drawn = drawings(voice, Pipeline(stages.motion, stages.renderer, Passthrough()))
-    yield from painted_together(stages.mouth, drawn, voice)
+    yield from painted_together(stages.mouth, _drawn(voice, stages), voice)
+
+
+def _drawn(voice: FloatArray, stages: Opened) -> Iterator[Frame]:
+    """`drawings` of stages, which are reset on the thread that draws."""
+    yield from drawings(voice, Pipeline(stages.motion, stages.renderer, Passthrough()))
 
 
 def drawings(voice: FloatArray, path: Pipeline) -> Iterator[Frame]:
