@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -105,6 +106,7 @@ def bench(options: argparse.Namespace) -> None:
     face = profile.load(options.profile)
     if options.weights:
         face = profile.made_up(options.weights, face)
+    face = replace(face, mode=options.mode or face.mode)
     asked = measure.Asked(
         face, options.wav, options.fps, options.size, options.seconds, options.frames
     )

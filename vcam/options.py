@@ -81,6 +81,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
         choices=("synthetic", "small"),
         help="all neural stages with made-up networks: of full size, or small ones for the CPU",
     )
+    parser.add_argument("--mode", default="", choices=MODES, help="of ARTalk; else the profile's")
     parser.add_argument(
         "--json", action="store_true", help="a line for each measurement, the last for all"
     )
