@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,11 @@ def serving(page: bytes) -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
             server.shutdown()
 
 
-def report(
-    page: str = "watch.html",
-    timeout: float = 180.0,
-    environment: Mapping[str, str] | None = None,
-    *options: str,
-) -> dict[str, Any]:
-    """Open the page in Chromium and wait for what it saw."""
+@contextlib.contextmanager
+def browsing(
+    page: str, environment: Mapping[str, str] | None = None, *options: str
+) -> Iterator[Callable[[float], dict[str, Any]]]:
+    """Keep the page open in Chromium; gives what waits so many seconds for its next report."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no chromium here; sudo apt install chromium")
@@ -70,16 +68,32 @@ def report(
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         tempfile.TemporaryFile("w+") as log,
     ):
+
+        def reported(timeout: float) -> dict[str, Any]:
+            try:
+                return reports.get(timeout=timeout)
+            except queue.Empty:
+                log.seek(0)
+                pytest.fail("no word from the browser; its last ones:\n" + log.read()[-2000:])
+
         command = [*POLITELY, chromium, *OPTIONS.split(), *options, f"--user-data-dir={profile}"]
         browser = subprocess.Popen(
             [*command, address],
             stdout=log, stderr=log, start_new_session=True, env=environment,
         )  # fmt: skip
         try:
-            return reports.get(timeout=timeout)
-        except queue.Empty:
-            log.seek(0)
-            pytest.fail("no word from the browser; its last ones:\n" + log.read()[-2000:])
+            yield reported
         finally:
             os.killpg(browser.pid, signal.SIGKILL)  # with all its children
             browser.wait()
+
+
+def report(
+    page: str = "watch.html",
+    timeout: float = 180.0,
+    environment: Mapping[str, str] | None = None,
+    *options: str,
+) -> dict[str, Any]:
+    """Open the page in Chromium and wait for what it saw."""
+    with browsing(page, environment, *options) as reported:
+        return reported(timeout)

@@ -2,69 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import subprocess
-import sys
 import time
-import wave
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.device.browser import report
 from tests.device.conftest import FPS, SIZE, check_codes, watching
+from tests.device.runs import long_voice, running
 from vcam.camera import v4l2
 
 pytestmark = pytest.mark.device
-ROOT = Path(__file__).parents[2]
-VOICE = ROOT / "vcam" / "assets" / "hello.wav"
-STARTS_WITHIN = 120.0  # seconds: the test machine has one slow processor
 WAKES_WITHIN = 2.0  # seconds; one, on a machine with more than one slow processor
 SLOWEST = FPS / 2  # pictures a second there; order and content are strict, rates are not
 
 
-@pytest.fixture
-def long_voice(tmp_path: Path) -> Path:
-    """The bundled sample, ten times."""
-    path = tmp_path / "voice.wav"
-    with wave.open(str(VOICE)) as sample, wave.open(str(path), "wb") as longer:
-        longer.setparams(sample.getparams())
-        longer.writeframes(10 * sample.readframes(sample.getnframes()))
-    return path
-
-
-@contextlib.contextmanager
-def running(device: str, voice: Path) -> Iterator[subprocess.Popen[str]]:
-    """`vcam run` with the tick code in its pictures; ended by Ctrl-C, as a user does."""
-    command = [sys.executable, "-m", "vcam", "run", "--wav", str(voice), "--camera", device]
-    vcam = subprocess.Popen(
-        [*command, "--fps", str(FPS), "--no-hud", "--json"],
-        cwd=ROOT, env=os.environ | {"VCAM_TICK_CODE": "1"}, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        give_up = time.monotonic() + STARTS_WITHIN
-        while not v4l2.query(device).capture:  # readers are refused before the first frame
-            assert vcam.poll() is None
-            assert time.monotonic() < give_up
-            time.sleep(0.2)
-        with watching(device) as watcher:
-            numbers: set[int] = set()
-            while len(numbers) < 30:  # the placeholder's, and then the engine's first frames
-                numbers.add(watcher.see(1)[0].number)
-                assert time.monotonic() < give_up
-        yield vcam
-    finally:
-        if vcam.poll() is None:
-            vcam.kill()
-        vcam.communicate()
-
-
-def test_a_run_is_seen_by_ffmpeg(device: str, long_voice: Path) -> None:
+def test_a_run_is_seen_by_ffmpeg(device: str, tmp_path: Path) -> None:
     """Size, rate, order, and a code in each picture that agrees with the tick of its sound."""
-    with running(device, long_voice) as vcam, watching(device) as watcher:
+    with running(device, long_voice(tmp_path)) as vcam, watching(device) as watcher:
         seen = watcher.see(240)
         vcam.send_signal(2)
         output, _ = vcam.communicate(timeout=60)
@@ -79,9 +36,9 @@ def test_a_run_is_seen_by_ffmpeg(device: str, long_voice: Path) -> None:
     assert v4l2.query(device).output  # and it may be started again
 
 
-def test_a_run_is_seen_by_a_web_page(device: str, long_voice: Path) -> None:
+def test_a_run_is_seen_by_a_web_page(device: str, tmp_path: Path) -> None:
     """The same through getUserMedia."""
-    with running(device, long_voice):
+    with running(device, long_voice(tmp_path)):
         found = report()
     assert "error" not in found, found["error"]
     seen = found["seen"]
@@ -90,9 +47,9 @@ def test_a_run_is_seen_by_a_web_page(device: str, long_voice: Path) -> None:
     check_codes([each["code"] for each in seen], [each["time"] / 1000 for each in seen])
 
 
-def test_readers_come_back_to_a_living_face(device: str, long_voice: Path) -> None:
+def test_readers_come_back_to_a_living_face(device: str, tmp_path: Path) -> None:
     """The engine rests while nobody watches; a driver in use is not taken away."""
-    with running(device, long_voice) as vcam:
+    with running(device, long_voice(tmp_path)) as vcam:
         for _ in range(2):
             time.sleep(3.0)
             removed = subprocess.run(["rmmod", "v4l2loopback"], capture_output=True)
