@@ -60,8 +60,11 @@ def test_auto_without_any_camera_says_how_to_get_one() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_who_writes_to_a_device_is_found() -> None:
+def test_who_writes_to_a_device_is_found(tmp_path: Path) -> None:
+    (tmp_path / "another name").symlink_to("/dev/null")
     with Path("/dev/null").open("wb"):
-        assert any("python" in who or "pytest" in who for who in v4l2.senders("/dev/null"))
+        for path in ("/dev/null", str(tmp_path / "another name")):
+            assert any("python" in who or "pytest" in who for who in v4l2.senders(path))
+    assert v4l2.senders("/dev/video77") == []
     with Path("/dev/zero").open("rb"):
         assert not any("pytest" in who for who in v4l2.senders("/dev/zero"))

@@ -56,6 +56,7 @@ class Plan:
     device: str = ""  # of the camera; without one vcam itself notes when it would send
     size: int = 512
     fps: int = 30
+    settling: float = SETTLING
 
 
 class Vitals(NamedTuple):
@@ -175,7 +176,7 @@ def evaluated(
     """What it comes to."""
     clicks = heard.times()
     times, offsets = offsets_of(seen, clicks)
-    counts = times > clicks[0] + SETTLING
+    counts = times > clicks[0] + plan.settling
     times, offsets = times[counts], offsets[counts]
     minutes = ((times - times[0]) // 60).astype(int)
     return Offsets(
@@ -194,7 +195,7 @@ def evaluated(
             float(np.percentile(np.abs(offsets[minutes == m]), 95)) for m in np.unique(minutes)
         ),
         vitals=vitals,
-        gaps=tuple(gap for when, gap in heard.silences if when > clicks[0] + SETTLING),
+        gaps=tuple(gap for when, gap in heard.silences if when > clicks[0] + plan.settling),
     )
 
 

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.device.av_offset import Offsets, Plan, as_json, measure, table
+from tests.device.av_offset import SETTLING, Offsets, Plan, as_json, measure, table
 from tests.device.sound import hearing
 from vcam.camera import v4l2
 
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
     results: list[Offsets] = []
     for engine in options.engine or ENGINES:
         device = free[0] if free else ""
-        plan = Plan(engine, options.seconds, device, options.size, options.fps)
+        plan = Plan(engine, options.seconds, device, options.size, options.fps, options.settling)
         with tempfile.TemporaryDirectory(prefix="vcam-offset.") as folder, hearing() as ear:
             results.append(measure(plan, ear, Path(folder)))
         print(table(results[-1:]), file=sys.stderr, flush=True)
@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
         help="slow-MS waits so long for each picture, late-MS for so much sound",
     )  # fmt: skip
     parser.add_argument("--seconds", type=int, default=60, help="of each measurement")
+    parser.add_argument(
+        "--settling", type=float, default=SETTLING, help="seconds of it that do not count"
+    )
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--fps", type=int, default=30)
     return parser

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,27 +22,36 @@ def measured(device: str, tmp_path: Path) -> Callable[..., Offsets]:
     if not CARD.exists():
         pytest.skip("no virtual camera with a loopback sound card beside it; modprobe snd-aloop")
 
-    def measured(engine: str, disturb: Callable[[int], None] = lambda pid: None) -> Offsets:
+    def measured(plan: Plan, disturb: Callable[[int], None] = lambda pid: None) -> Offsets:
         with hearing() as ear:
-            found = measure(Plan(engine, SECONDS, device), ear, tmp_path, disturb)
+            found = measure(replace(plan, device=device), ear, tmp_path, disturb)
         print(table([found]))
         return found
 
     return measured
 
 
-@pytest.mark.parametrize("engine", ["slow-0", "slow-80", "slow-200", "slow-600"])
-def test_picture_and_sound_leave_together(measured: Callable[..., Offsets], engine: str) -> None:
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan("slow-0", SECONDS),
+        Plan("slow-80", SECONDS),
+        Plan("slow-200", SECONDS),
+        Plan("slow-600", 2 * SECONDS, settling=SECONDS),  # few pictures to learn from
+    ],
+    ids=lambda plan: plan.engine,
+)
+def test_picture_and_sound_leave_together(measured: Callable[..., Offsets], plan: Plan) -> None:
     """Within the broadcasters' window, and hardly any of the sound is missing."""
-    found = measured(engine)
-    assert found.clicks >= SECONDS - 3
+    found = measured(plan)
+    assert found.clicks >= plan.seconds - 3
     assert found.good
     assert sum(found.gaps) <= MISSING
 
 
 def test_the_voice_flows_while_the_engine_is_killed(measured: Callable[..., Offsets]) -> None:
     """Hardly any of it is missing, and the next engine's pictures belong to it as well."""
-    found = measured("slow-0", kill_engine)
+    found = measured(Plan("slow-0", SECONDS), kill_engine)
     assert found.clicks >= SECONDS - 3
     assert found.good
     assert sum(found.gaps) <= MISSING

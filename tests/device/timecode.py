@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.device.clicks import ClickFinder
+from tests.device.losable import GONE
 from vcam import tickcode
 from vcam.backends import MOTION, MOUTH, RENDERER, Asked, Backend
 from vcam.camera import open as cameras
@@ -110,6 +111,8 @@ def _take_part() -> None:
     RENDERER["head3d"] = Backend(_timecode, BlendshapeFace)
     MOUTH["passthrough"] = Backend(_late)
     cameras.BACKENDS["none"] = "tests.device.timecode:WitnessCamera"
+    if GONE in os.environ:
+        cameras.BACKENDS["v4l2loopback"] = "tests.device.losable:LosableCamera"
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the latter is what an engine process calls it

@@ -60,18 +60,17 @@ def _counted(device: Path) -> int | None:
     if len(list(CAMERAS.glob(f"video*/{MARK}"))) != 1:
         return None
     try:
-        opened = int(REFERENCES.read_text())
+        return max(0, int(REFERENCES.read_text()) - _own(device))
     except (OSError, ValueError):
         return None
-    return max(0, opened - _own(device))
 
 
 def _own(device: Path) -> int:
     """How many descriptors of `device` this process has."""
-    found, path = 0, device.resolve()
+    found, camera = 0, v4l2.identity(device)
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            found += descriptor.readlink() == path
+            found += v4l2.identity(descriptor) == camera
         except OSError:
             continue  # closed meanwhile
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,20 +114,30 @@ def size(path: str) -> tuple[int, int]:
 
 def senders(path: str) -> list[str]:
     """Programs that feed the camera `path`, as "name (process 123)"; only this user's are seen."""
-    found = []
+    found: list[str] = []
+    try:
+        camera = identity(Path(path))
+    except OSError:
+        return found  # there is none
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(_feeds(process, fd, path) for fd in (process / "fd").iterdir()):
+            if any(_feeds(process, fd, camera) for fd in (process / "fd").iterdir()):
                 found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
         except OSError:
             continue  # gone meanwhile, or another user's
     return found
 
 
-def _feeds(process: Path, fd: Path, path: str) -> bool:
+def identity(path: Path) -> tuple[int, int]:
+    """What `path` is, also under another name, or when its node was removed and made again."""
+    found = path.stat()
+    return (-1, found.st_rdev) if stat.S_ISCHR(found.st_mode) else (found.st_dev, found.st_ino)
+
+
+def _feeds(process: Path, fd: Path, camera: tuple[int, int]) -> bool:
     """Readers open a camera for reading and writing, senders like pyvirtualcam for writing only."""
-    if str(fd.readlink()) != path:
-        return False
+    if not str(fd.readlink()).startswith("/dev/") or identity(fd) != camera:
+        return False  # the first for files on a server that is gone: asking what they are may hang
     if (process / "comm").read_text().strip() in FULL_SERVICE_SENDERS:
         return True
     flags = (process / "fdinfo" / fd.name).read_text().split("flags:")[1].split()[0]
