@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +19,8 @@ from tests.device.av_offset import VOICE, Plan, finished, running
 from tests.device.clicks import pattern
 from tests.device.conftest import FPS, Seen, watching
 from tests.device.losable import GONE
-from tests.device.recorders import read_sound, record_sound
-from tests.device.sound import CARD, hearing
+from tests.device.recorders import Heard, read_sound, record_sound
+from tests.device.sound import CARD, Ear, hearing
 from vcam.camera import v4l2
 from vcam.camera.readers import readers
 
@@ -25,8 +28,9 @@ pytestmark = pytest.mark.device
 SECONDS = 90  # of sound
 LEARNED = 12.0  # seconds after which the voice has its delay
 BACK_WITHIN = 3.0  # seconds from the return of the device to a picture in it
-MISSING = 100  # ms of sound in all: the test machine has one slow processor
-STILL = 1.0  # seconds that a picture may stand there
+MISSING = 20  # ms of sound
+BESIDE = "speaker"  # a sink that vcam has nothing to do with
+STILL = 3.0  # seconds that a picture may stand there: that machine may be starved
 
 
 @pytest.fixture(autouse=True)
@@ -39,14 +43,18 @@ def _machine() -> None:
 def test_a_camera_that_was_removed_comes_back(
     device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The driver is really unloaded and loaded again; meanwhile the voice flows."""
+    """The driver is really unloaded and loaded again; meanwhile the voice flows.
+
+    The one processor that does all this stalls other sounds as well: one without vcam tells.
+    """
     gone = tmp_path / "gone"
     monkeypatch.setenv(GONE, str(gone))
     sound = write_wav(tmp_path / "pattern.wav", pattern(SECONDS, VOICE))
     with hearing() as ear, running(Plan(device=device), ear, tmp_path) as vcam:
         wall = time.time() - time.monotonic()
-        with ear.playing(sound):
-            recorder = record_sound("vcam", tmp_path / "sound.nut", ear.environment)
+        with ear.playing(sound), _played_without_vcam(ear, sound):
+            voice = record_sound("vcam", tmp_path / "voice.nut", ear.environment)
+            machine = record_sound(f"{BESIDE}.monitor", tmp_path / "beside.nut", ear.environment)
             time.sleep(LEARNED)
             begin = time.monotonic()
             gone.touch()
@@ -59,21 +67,17 @@ def test_a_camera_that_was_removed_comes_back(
             with watching(device) as watcher:
                 seen = watcher.see(3 * FPS)
             end = time.monotonic()
-            recorder.close()
-        last = finished(vcam)
-    gaps = {
-        round(when - begin, 1): round(1000 * seconds)
-        for when, seconds in read_sound(recorder.path, wall).silences
-        if begin - LEARNED / 2 < when < end
-    }
+            voice.close()
+            machine.close()
+        finished(vcam)
+    gaps = [_gaps(read_sound(each.path, wall), begin, end) for each in (voice, machine)]
     print(
         f"a picture {back:.2f} s after the device was back, {_new_per_second(seen):.1f} new/s then;"
-        f" gaps in the voice, s from the loss: ms: {gaps}; {end - begin:.1f} s in all;"
-        f" on time {last['on_time']:.1%}"
+        f" gaps (s from the loss: ms) in the voice {gaps[0]}, in a sound beside it {gaps[1]}"
     )
     assert back < BACK_WITHIN
     assert _longest_still(seen) < STILL
-    assert sum(gaps.values()) <= MISSING
+    assert sum(gaps[0].values()) <= MISSING + sum(gaps[1].values())
 
 
 def test_a_camera_in_use_is_not_taken_away(device: str, tmp_path: Path) -> None:
@@ -101,6 +105,27 @@ def test_a_camera_in_use_is_not_taken_away(device: str, tmp_path: Path) -> None:
     for seen in (before, after, again):
         print(f"{_new_per_second(seen):.1f} new/s, longest still {_longest_still(seen):.2f} s")
         assert _longest_still(seen) < STILL
+
+
+@contextlib.contextmanager
+def _played_without_vcam(ear: Ear, sound: Path) -> Iterator[None]:
+    """The same sound into another sink of the same server."""
+    words = ["paplay", "--latency-msec=40", f"--device={BESIDE}", str(sound)]
+    player = subprocess.Popen(words, env=ear.environment)
+    try:
+        yield
+    finally:
+        player.kill()
+        player.wait()
+
+
+def _gaps(heard: Heard, begin: float, end: float) -> dict[float, int]:
+    """When sound was missing, from shortly before `begin` on, and for how many milliseconds."""
+    return {
+        round(when - begin, 1): round(1000 * seconds)
+        for when, seconds in heard.silences
+        if begin - LEARNED / 2 < when < end
+    }
 
 
 def _awaited_picture(device: str) -> float:
