@@ -48,6 +48,16 @@ def test_the_embedded_path_is_measured_without_a_live_run():
     assert "film, times real time" in printed.export_text()
 
 
+def test_a_live_run_tells_what_its_start_took():
+    report = bench.measure(replace(ASKED, seconds=0.5, frames=0), lambda note: None)
+    found = report.figures["live"]
+    assert found["start_s"].keys() >= {"its process", "warming up"}
+    assert found["first_frame_s"] == pytest.approx(sum(found["start_s"].values()), abs=0.1)
+    printed = Console(record=True, width=100)
+    printed.print(table(report))
+    assert "first frame after, s" in printed.export_text()
+
+
 def test_an_engine_that_cannot_start_is_told(capsys):
     face = replace(ASKED.profile, look="none such")
     report = bench.measure(replace(ASKED, profile=face, seconds=1.0, frames=0), lambda note: None)

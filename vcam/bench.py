@@ -165,7 +165,8 @@ def live(asked: Asked, say: Callable[[str], None]) -> Figures:
     last = session.run(WavFile(asked.voice, session.hear, loop=True), None, watch)
     since = link.since or begun
     figures = {**last.as_json(), "ready_s": round(ready[0], 1) if ready else None}
-    figures["start_s"] = link.start()
+    figures["start_s"] = steps = link.start()
+    figures["first_frame_s"] = round(sum(steps.values()), 1) if link.since else None
     figures["stages_ms"] = {name: _rounded(s.quantiles()) for name, s in link.stages.items()}
     if looks is not None:
         figures["gpu"] = looks.close(since) | _busy(link.stages, time.monotonic() - since)

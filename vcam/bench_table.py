@@ -37,6 +37,7 @@ def _facts(found: Figures) -> list[tuple[str, str]]:
             ("live: longest camera gap, ms", f"{live['gap_ms']:.0f}"),
             ("live: presentation delay, ms", f"{live['delay_ms']:.0f}"),
             ("live: engine ready after, s", f"{live['ready_s']}"),
+            ("live: first frame after, s", f"{live['first_frame_s']}"),
             ("memory rim / engine, MiB",
              f"{live['memory_mib']:.0f} / {live['engine']['memory_mib']:.0f}"),
         ]  # fmt: skip
