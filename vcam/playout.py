@@ -51,6 +51,9 @@ class PresentationDelay:
     Frames of another engine, or of one that needs more or less sound ahead than before, are late by
     another amount at once. Then the delay jumps: the face changes anyway, and to creep there would
     take broadcast mode minutes.
+
+    An engine that is seconds behind finishes them at once. Then only those frames teach anything
+    that had to wait for all of it: a few of each burst, which a quantile of all would call hiccups.
     """
 
     QUANTILE, FIRST_QUANTILE = 99.0, 80.0
@@ -61,6 +64,8 @@ class PresentationDelay:
     LEARNED = 30  # further frames before the first target is trusted
     MEMORY = 300  # frames that the quantile looks back on: 10 s at 30 fps
     JUMP = TICKS_PER_SECOND // 20  # less than this is crept
+    BURST = TICKS_PER_SECOND  # who is further behind works in bursts, and never catches up
+    ROOM = TICKS_PER_SECOND // 5  # for the second burst, which waits longer than the first
 
     def __init__(self, ticks: int) -> None:
         self.ticks = ticks
@@ -90,14 +95,17 @@ class PresentationDelay:
         too slow for every beat is not waited for the longer.
         """
         self._expect(behind)
-        if self._skip > 0:
+        bursts = behind > self.BURST
+        if self._skip > 0 and not bursts:
             self._skip -= beats
             return
-        self._lateness.append(lateness)
+        if lateness >= behind or not bursts:
+            self._lateness.append(lateness)
         before, self._learned = self._learned, min(self._learned + beats, self.LEARNED)
         if before < self._learned == self.LEARNED:
             few = len(self._lateness) < self.LEARNED // 2  # and slow: none of them is a hiccup
-            self.ticks = self._target(self.QUANTILE if few else self.FIRST_QUANTILE)
+            first = self._target(self.QUANTILE if few else self.FIRST_QUANTILE)
+            self.ticks = first + (self.ROOM if bursts else 0)
 
     def _expect(self, behind: int) -> None:
         """Frames will be later, or earlier, by the change of what they need."""
@@ -117,7 +125,7 @@ class PresentationDelay:
         return self.ticks
 
     def _target(self, quantile: float) -> int:
-        """No earlier than the engine can be: of a burst only the first frames wait for it all."""
-        lateness = float(np.percentile(np.asarray(self._lateness), quantile))
-        lateness = max(lateness, self._behind or 0)
+        """No earlier than the engine can be."""
+        known = np.asarray([*self._lateness] or [0])
+        lateness = max(float(np.percentile(known, quantile)), self._behind or 0)
         return int(np.clip(lateness + self.MARGIN, self.SMALLEST, self.LARGEST))
