@@ -1,6 +1,11 @@
-"""The card that hides everything: a plain figure in the dark, as meetings show without a camera."""
+"""What stands in for frames: a portrait until the first one is ready, or a card.
+
+The card hides everything: a plain figure in the dark, as meetings show without a camera.
+"""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,6 +14,15 @@ from vcam.media import Image
 
 GROUND, FIGURE = (32, 34, 40), (84, 88, 98)
 _FINE = 4  # bits behind the point of OpenCV's coordinates
+
+
+def portrait(path: Path | None, size: int) -> Image | None:
+    """The portrait at `path` as [size, size, 3] RGB, or None when there is none."""
+    picture = None if path is None else cv2.imread(str(path))
+    if picture is None:
+        return None
+    picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def card(size: tuple[int, int]) -> Image:

@@ -104,6 +104,13 @@ def voice(
     )
 
 
+def heard(config: RunConfig, server: ServerWatch) -> Callable[[], bool]:
+    """Whether anybody may be listening to the virtual microphone: of our own it is known."""
+    if config.voice == "none":
+        return lambda: False
+    return (lambda: server.is_heard) if config.voice == "auto" else (lambda: True)
+
+
 def troubles(source: SteadySource, voice: SteadyVoice | None, camera: Camera) -> tuple[str, ...]:
     """What is wrong with the devices now."""
     seen = camera.trouble if isinstance(camera, SteadyCamera | SteadyFilm) else ""

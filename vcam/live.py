@@ -9,11 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
-
-import cv2
-import numpy as np
 
 from vcam import curtain, devices, logs, profile, requests, settings
 from vcam.audience import Audience
@@ -29,7 +25,7 @@ from vcam.errors import ConfigError, DeviceError, VcamError
 from vcam.finish import facts, finishing
 from vcam.link.child import ChildLink
 from vcam.logs import log
-from vcam.media import Frame, Image
+from vcam.media import Frame
 from vcam.metrics import Metrics
 from vcam.presence import Presence
 from vcam.profile import Profile
@@ -64,6 +60,8 @@ class Run:
         self._coming = config  # the settings once the engine that is being loaded takes over
         self._now, self._due, self._living = Snapshot(), 0.0, False
         self._diary, self._slept = Diary(), slept()
+        self._attended = True  # whether anybody is there
+        self._resting: bool | None = None  # whether microphone and voice are
         with ExitStack() as opening:
             self._control = _listening(self.act, alone)
             if self._control:
@@ -98,7 +96,8 @@ class Run:
         """Live until the end."""
         config, session = self._config, self.session
         self._keep(config)
-        audience = Audience(lambda: session.projector.camera.name, session.watched)
+        heard = devices.heard(config, self._server)
+        audience = Audience(lambda: session.projector.camera.name, heard, self._attend)
         chores = [self._mender.check, self._notice_face, audience.look, self._notice_sleep]
         if config.metrics:
             chores.append(Metrics(config.metrics, lambda: self._now).write_if_due)
@@ -139,7 +138,7 @@ class Run:
             case requests.Be(changes):
                 presence = replace(self.session.presence, **changes)
                 self.session.be(presence)
-                self._hearing.rest(presence.still)
+                self._rest_devices()
                 self._keep(replace(self._config, begin=str(presence)))
                 return {"presence": str(presence)}
         return {}
@@ -150,7 +149,7 @@ class Run:
             self._link,
             camera,
             config.fps,
-            placeholder(face.placeholder, config.size),
+            curtain.portrait(face.placeholder, config.size),
             lambda frame: self._finish(frame),
             card=Stamp(face.badge)(Frame(-1, curtain.card(config.picture))).array(),
         )
@@ -189,6 +188,29 @@ class Run:
             coming = self._coming
             self._keep(replace(self._config, profile=coming.profile, mode=coming.mode))
 
+    def _attend(self, watched: bool, attended: bool) -> None:
+        """Whether anybody reads the camera; whether anybody reads it or the voice, or looks here.
+
+        Microphone and voice rest while nobody does.
+        """
+        self.session.watched(watched)
+        self._attended = attended or self._watch is not None or self._is_monitored
+        self._rest_devices()
+
+    def _rest_devices(self) -> None:
+        resting = self.session.presence.still or not self._attended
+        if resting == self._resting:
+            return
+        self._resting = resting
+        self._hearing.rest(resting)
+        if self._voice:
+            self._voice.rest(resting)
+        self._mender.wake()
+
+    @property
+    def _is_monitored(self) -> bool:
+        return self._control is not None and self._control.watched
+
     def _notice_sleep(self) -> None:
         """Linux stops the clock of everything here while the machine sleeps."""
         before, self._slept = self._slept, slept()
@@ -215,14 +237,13 @@ class Run:
         seconds = self.session.seconds
         if seconds < self._due:
             return
-        watched = self._control is not None and self._control.watched
-        self._due = seconds + (LOOK if watched or self._watch else SELDOM)
+        self._due = seconds + (LOOK if self._is_monitored or self._watch else SELDOM)
         self._now = self._look()
         for entry in self._diary.entries(self._now):
             log.info("%s", entry)
         if self._watch:
             self._watch(self._now)
-        if self._control and watched:
+        if self._control and self._control.watched:
             self._control.publish(self._now.as_json())
 
 
@@ -256,15 +277,6 @@ def _is_a_service() -> bool:
 
 def _name(face: Profile) -> str:
     return face.folder.name if face.folder else "demo"
-
-
-def placeholder(path: Path | None, size: int) -> Image | None:
-    """The portrait at `path` as [size, size, 3] RGB, or None when there is none."""
-    picture = None if path is None else cv2.imread(str(path))
-    if picture is None:
-        return None
-    picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 @contextmanager

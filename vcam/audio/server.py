@@ -41,6 +41,7 @@ class Look:
     default: str
     sources: tuple[Found, ...]  # without our own
     own: bool  # whether our virtual microphone is there
+    heard: bool  # whether anybody listens to it
 
 
 class ServerWatch:
@@ -52,6 +53,7 @@ class ServerWatch:
         self._look: Look | None = None
         self._answered, self._stop = threading.Event(), threading.Event()
         self._used = self._spoken = False  # there has been a server; a default microphone
+        self._news = False  # since the look that has begun last
         self._thread = threading.Thread(target=self._follow, name="vcam-server", daemon=True)
 
     def start(self) -> None:
@@ -95,6 +97,12 @@ class ServerWatch:
         look = self._look
         return look is not None and look.own
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody may be listening to the virtual microphone: unless it is known better."""
+        look = self._look
+        return look is None or not look.own or look.heard
+
     def _follow(self) -> None:
         import pulsectl
 
@@ -109,12 +117,18 @@ class ServerWatch:
 
     def _listen(self, server: Any, connection: int) -> None:
         """Look again whenever something has changed, until the server goes away."""
-        server.event_mask_set("server", "source", "sink")
-        server.event_callback_set(lambda event: server.event_listen_stop())
+
+        def changed(event: object) -> None:
+            self._news = True
+            server.event_listen_stop()
+
+        server.event_mask_set("server", "source", "sink", "source_output")
+        server.event_callback_set(changed)
         while not self._stop.is_set():
-            self._used = True
+            self._used, self._news = True, False
             self._see(_look(server, connection))
-            server.event_listen(timeout=LISTEN)
+            while not (self._news or self._stop.is_set()):
+                server.event_listen(timeout=LISTEN)
 
     def _see(self, look: Look | None) -> None:
         before, self._look = self._look, look
@@ -130,7 +144,15 @@ def _look(server: Any, connection: int) -> Look:
         str(server.server_info().default_source_name),
         tuple(_found(each) for each in sources if each.name not in OWN),
         OWN_SINK in sinks and OWN_SOURCE in [each.name for each in sources],
+        _heard(server, [each for each in sources if each.name in OWN]),
     )
+
+
+def _heard(server: Any, own: list[Any]) -> bool:
+    """Whether anybody reads one of `own`, besides the module that makes one of the other."""
+    numbers, makers = [each.index for each in own], [each.owner_module for each in own]
+    readers = [each for each in server.source_output_list() if each.source in numbers]
+    return any(each.owner_module not in makers for each in readers)
 
 
 def _found(source: Any) -> Found:

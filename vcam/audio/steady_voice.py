@@ -21,6 +21,10 @@ class Output(Voice, Protocol):
 
     asked: int  # samples that it has asked for: it grows as long as it plays
 
+    def rest(self, resting: bool) -> None:
+        """Play nothing, the device staying there; or play again. Raises DeviceError."""
+        ...
+
 
 class SteadyVoice:
     """The virtual microphone, made again when it stops asking for sound, or its device is gone.
@@ -38,6 +42,7 @@ class SteadyVoice:
         self._open, self._is_there, self._now = open_voice, is_there, now
         self._busy = threading.Lock()  # while devices are opened and closed
         self._started = self._closed = False
+        self._resting = self._rests = False  # whether it should; whether it does
         self._voice: Output | None = open_voice()
         self.name = self._voice.name
         self._lost = self._asked = 0
@@ -75,6 +80,10 @@ class SteadyVoice:
         self._last = self._now()
         self._started = True
 
+    def rest(self, resting: bool) -> None:
+        """Play nothing for a while, which readers hear as silence; `mend` sees to it."""
+        self._resting = resting
+
     def close(self) -> None:
         """Stop playing, and remove what was made."""
         self._closed = True
@@ -96,14 +105,25 @@ class SteadyVoice:
             lost, self._was_there = self._was_there and not there, there
             if lost:
                 self._reopen(f"the virtual microphone {self.name} was taken away")
-            elif now - self._last > QUIET and now >= self._due:
+            elif self._voice is not None and self._resting != self._rests:
+                self._rest(self._voice)
+            elif not self._rests and now - self._last > QUIET and now >= self._due:
                 self._reopen(f"the virtual microphone {self.name} takes no sound")
             if self._closed:
                 self._let_go()
 
+    def _rest(self, voice: Output) -> None:
+        """As it is wanted; where it cannot play again, it is made anew."""
+        self._rests, self._last = self._resting, self._now()
+        try:
+            voice.rest(self._rests)
+        except DeviceError as error:
+            self._reopen(str(error))
+
     def _reopen(self, why: str) -> None:
         self._trouble.tell(why)
         self._let_go()
+        self._rests = False
         self._due, self._asked, self._was_there = self._now() + PAUSE, 0, False
         try:
             voice = self._open()

@@ -52,7 +52,7 @@ class VirtualMicrophone:
         self._early = 0.0  # seconds by which readers get sound before it counts as played
         self.asked = 0  # samples that the output has asked for
         self._last = 0.0  # when it last did
-        self._stack = contextlib.ExitStack()
+        self._stack, self._playing = contextlib.ExitStack(), contextlib.ExitStack()
 
     @property
     def offset_ms(self) -> float:
@@ -69,18 +69,37 @@ class VirtualMicrophone:
         with contextlib.ExitStack() as opening:
             if self._device is None:
                 opening.enter_context(_made())
-            sounddevice = portaudio.portaudio()
-            stream = self._opened(sounddevice)
-            self._latency = OutputLatency(float(stream.latency))
-            opening.callback(stream.close)
-            opening.enter_context(portaudio.streaming())
-            stream.start()
+            opening.callback(lambda: self._playing.close())
+            self._play()
             self._early = _early() if self._device is None else 0.0
             self._stack = opening.pop_all()
+
+    def rest(self, resting: bool) -> None:
+        """Play nothing: the device stays, and gives silence. Or play again; DeviceError if not.
+
+        The stream is closed, not stopped: PortAudio waits for ever when it starts one again whose
+        server has gone away meanwhile.
+        """
+        if resting:
+            self._playing.close()
+        else:
+            self._play()
 
     def close(self) -> None:
         """Stop playing and remove what was made."""
         self._stack.close()
+
+    def _play(self) -> None:
+        """Open the output, and begin."""
+        with contextlib.ExitStack() as opening:
+            stream = self._opened(portaudio.portaudio())
+            opening.callback(stream.close)
+            opening.enter_context(portaudio.streaming())
+            if not self.asked:  # later it is known better than by a promise
+                self._latency = OutputLatency(float(stream.latency))
+            self._clock.restart(self.asked)
+            stream.start()
+            self._playing = opening.pop_all()
 
     def _opened(self, sounddevice: Any) -> Any:
         try:
