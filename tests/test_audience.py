@@ -1,4 +1,4 @@
-"""Nobody reads the camera: after a while nothing is drawn, until somebody does again."""
+"""Nobody is there: after a while nothing is drawn, or heard, until somebody comes again."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ class Room:
 
     def __init__(self, readers: int | None, name: str = "/dev/video10 (v4l2loopback)") -> None:
         self.readers, self.name, self.clock = readers, name, HandClock()
-        self.watched, self.looks = True, 0
-        self.audience = Audience(lambda: self.name, self.tell, self.count, self.clock)
+        self.heard = False
+        self.watched, self.attended, self.looks = True, True, 0
+        self.audience = Audience(
+            lambda: self.name, lambda: self.heard, self.tell, self.count, self.clock
+        )
 
-    def tell(self, watched: bool) -> None:
-        self.watched = watched
+    def tell(self, watched: bool, attended: bool) -> None:
+        self.watched, self.attended = watched, attended
 
     def count(self, device: Path) -> int | None:
         assert device == Path("/dev/video10")
@@ -71,3 +74,24 @@ def test_looks_are_seldom():
     room = Room(1)
     room.live(10)
     assert room.looks <= 10 / LOOK + 1
+
+
+def test_who_only_listens_attends_but_does_not_watch():
+    room = Room(0)
+    room.heard = True
+    room.live(LINGER + 1)
+    assert (room.watched, room.attended) == (False, True)
+    room.heard = False
+    room.live(LINGER - 0.5)
+    assert room.attended
+    room.live(1)
+    assert not room.attended
+    room.heard = True
+    room.live(LOOK + 0.05)
+    assert (room.watched, room.attended) == (False, True)
+
+
+def test_who_watches_attends_without_listening():
+    room = Room(1)
+    room.live(60)
+    assert (room.watched, room.attended) == (True, True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,6 +87,25 @@ def test_our_own_microphone_is_never_meant(server: PulseAudio, watch: ServerWatc
         assert answer(watch, "vcam") == "the microphone vcam is gone"
         server.remove("vcam_voice")
         assert soon(lambda: not watch.has_virtual_microphone)
+
+
+def test_who_listens_to_our_own_microphone_is_known(server: PulseAudio, watch: ServerWatch) -> None:
+    assert watch.is_heard  # as long as it is not known better
+    with _made():
+        assert soon(lambda: not watch.is_heard)
+        for source in ("vcam", "vcam_voice.monitor"):
+            command = ["parec", f"--device={source}", "--latency-msec=20"]
+            listener = subprocess.Popen(command, env=server.environment, stdout=subprocess.DEVNULL)
+            assert soon(lambda: watch.is_heard)
+            listener.terminate()
+            listener.wait(10)
+            assert soon(lambda: not watch.is_heard)
+        other = ["parec", "--device=desk_mic"]
+        listener = subprocess.Popen(other, env=server.environment, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        assert not watch.is_heard
+        listener.terminate()
+        listener.wait(10)
 
 
 def test_a_server_that_was_killed_comes_back_as_another(

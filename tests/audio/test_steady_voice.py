@@ -35,11 +35,18 @@ class FakeOutput:
 
     def __init__(self, server: Server) -> None:
         self.server, self.running, self.underflows, self.asked = server, False, 1, 0
+        self.rests: list[bool] = []
 
     def start(self) -> None:
         if not self.server.answers:
             raise DeviceError("no sound server answers")
         self.running = self.server.there = True
+
+    def rest(self, resting: bool) -> None:
+        self.rests.append(resting)
+        if not (resting or self.server.answers):
+            raise DeviceError("the output vcam does not open")
+        self.running = not resting
 
     def close(self) -> None:
         self.running = self.server.there = False
@@ -102,6 +109,39 @@ def test_an_output_that_asks_for_nothing_is_opened_again(server: Server) -> None
     server.live(voice, QUIET + 0.1)
     assert voice.reopened == 1
     assert "takes no sound" in voice.trouble
+
+
+def test_a_rest_is_no_trouble_and_ends(server: Server) -> None:
+    voice = started(server)
+    for resting in (True, False):
+        voice.rest(resting)
+        server.live(voice, 10)
+        assert (len(server.made), voice.reopened, voice.trouble) == (1, 0, "")
+        assert server.made[0].running is not resting
+    assert server.made[0].rests == [True, False]
+
+
+def test_a_device_taken_away_from_a_resting_voice_is_made_again_and_rests(server: Server) -> None:
+    voice = started(server)
+    voice.rest(True)
+    server.live(voice, 1)
+    server.there = False
+    server.live(voice, 2)
+    assert (len(server.made), server.there, server.made[1].running) == (2, True, False)
+
+
+def test_what_cannot_play_again_after_a_rest_is_made_anew(server: Server) -> None:
+    voice = started(server)
+    voice.rest(True)
+    server.live(voice, 1)
+    server.answers = False
+    voice.rest(False)
+    server.live(voice, 1)
+    assert voice.trouble == "no sound server answers"
+    server.answers = True
+    server.live(voice, 2)
+    assert server.made[-1].running
+    assert voice.reopened == 1
 
 
 def test_a_closed_voice_stays_closed(server: Server) -> None:

@@ -79,6 +79,34 @@ def test_the_voice_arrives_as_late_as_it_should(
     assert 0.1 - 0.04 < early < typical < late < 0.1 + 0.06  # the window of EBU R37
 
 
+def test_a_resting_voice_costs_nothing_and_its_microphone_stays(
+    sound_server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rim, meeting = Ear(), Ear()
+    voice = PreparedSound("clicks", clicking(6.0), rim.hear, False, time.monotonic, time.sleep)
+    output = VirtualMicrophone(rim.ring, lambda when: rim.clock.tick_at(when) - DELAY)
+    output.start()
+    microphone = meeting_microphone(monkeypatch, meeting.hear)
+    output.rest(True)
+    voice.start()
+    asked, heard = output.asked, meeting.ring.end
+    time.sleep(2.2)
+    assert output.asked == asked
+    assert sound_server.run("pactl", "list", "short", "sink-inputs") == ""
+    assert meeting.ring.end > heard + TICKS_PER_SECOND  # of silence
+    assert meeting.clicks() == []
+    output.rest(False)
+    time.sleep(3.0)
+    microphone.close()
+    output.close()
+    voice.close()
+    said, heard_at = np.array(rim.clicks()), np.array(meeting.clicks())
+    late = [(when - said)[when > said].min() for when in heard_at]
+    assert len(late) >= 5  # of six: at once, and nothing of what was said before
+    assert min(late) > 0.1 - 0.04
+    assert max(late) < 0.1 + 0.06
+
+
 def test_leftovers_of_a_killed_run_are_removed(sound_server: SoundServer) -> None:
     killed, output = (VirtualMicrophone(RingBuffer(), lambda when: None) for _ in range(2))
     killed.start()
