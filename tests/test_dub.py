@@ -1,6 +1,7 @@
 """A film of the project's own head, dubbed with the small networks on the CPU."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import av
@@ -14,10 +15,12 @@ from tests.mouth.small import SIZE, TICKS, face, small_mouth, speech_like  # noq
 from tests.nets.test_musetalk import released  # noqa: E402
 from vcam import cli  # noqa: E402
 from vcam.camera.video_file import VideoFile  # noqa: E402
-from vcam.dub import FollowedFace, dub  # noqa: E402
-from vcam.errors import MediaError  # noqa: E402
+from vcam.consent import Consent, digest  # noqa: E402
+from vcam.dub import FollowedFace, dub, dub_with_musetalk  # noqa: E402
+from vcam.errors import ConfigError, MediaError  # noqa: E402
 from vcam.media import Frame  # noqa: E402
 from vcam.mouth.passthrough import Passthrough  # noqa: E402
+from vcam.profile import Profile  # noqa: E402
 
 COUNT = 12
 
@@ -147,14 +150,17 @@ def test_an_odd_picture_loses_its_last_line(tmp_path):
     assert decoded(tmp_path / "out.mp4")[0][0].shape == (64, 62, 3)
 
 
-def vcam_dub(tmp_path, source, voice, *options, weights=True):
+I_AM = ("--i-am-the-person", "Ada")
+
+
+def vcam_dub(tmp_path, source, voice, *options, weights=True, agreed=I_AM):
     """The exit code of `vcam dub` on the CPU, with the small networks in the released format."""
     folder = tmp_path / "weights"
     if weights and not folder.exists():
         folder.mkdir()
         released(folder)
     out = ["-o", str(tmp_path / "out.mp4"), "--weights", str(folder), "--device", "cpu"]
-    return cli.main(["dub", str(source), str(voice), *out, *options])
+    return cli.main(["dub", str(source), str(voice), *out, *agreed, *options])
 
 
 def test_the_command_dubs_a_film_of_the_head(tmp_path, capsys):
@@ -175,6 +181,10 @@ def test_the_command_dubs_a_film_of_the_head(tmp_path, capsys):
     with av.open(str(tmp_path / "out.mp4")) as film:
         told = json.loads(film.metadata["description"])
     assert (told["synthetic_person"], told["backends"]) == (True, ["musetalk"])
+    agreed = told["consent"]
+    assert (agreed["person"], agreed["agreed_by"]) == ("Ada", "Ada")
+    assert datetime.now(UTC) - datetime.fromisoformat(agreed["agreed_at"]) < timedelta(minutes=5)
+    assert agreed["film_sha256"] == digest(source)
 
 
 def test_the_profile_turns_the_command_s_knobs(tmp_path, monkeypatch):
@@ -227,5 +237,47 @@ def test_the_command_names_weights_of_another_network(tmp_path, capsys):
 
 def test_the_command_says_where_weights_come_from(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("VCAM_MODELS", str(tmp_path / "none"))
-    assert cli.main(["dub", "film.mp4", "voice.wav", "-o", str(tmp_path / "out.mp4")]) == 1
+    source, out = tmp_path / "film.mp4", str(tmp_path / "out.mp4")
+    source.write_bytes(b"")
+    assert cli.main(["dub", str(source), "voice.wav", "-o", out, *I_AM]) == 1
     assert "vcam models pull musetalk" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("agreed", "said"),
+    [
+        ((), "who is in the film, and did they agree? --i-am-the-person, or --consent FILE"),
+        (("--i-am-the-person",), "consent needs the name of the person shown"),
+        (("--consent", "nobody.yaml"), "nobody.yaml"),
+        (("--consent", "half.yaml"), "must name person, agreed_by and agreed_at"),
+    ],
+)
+def test_nobody_is_dubbed_who_has_not_agreed(tmp_path, capsys, monkeypatch, agreed, said):
+    monkeypatch.chdir(tmp_path)
+    Path("half.yaml").write_text("person: Ada\n")
+    source, voice = head_film(tmp_path / "head.mp4"), tmp_path / "voice.wav"
+    write_wav(voice, speech_like(0.2))
+    assert vcam_dub(tmp_path, source, voice, agreed=agreed) == 1
+    answer = capsys.readouterr().err
+    assert said in answer
+    assert answer.count("\n") == 1
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_consent_in_writing_goes_into_the_film(tmp_path):
+    pytest.importorskip("ai_edge_litert", reason="pip install 'vcam[face]'")
+    source, voice = head_film(tmp_path / "head.mp4"), tmp_path / "voice.wav"
+    write_wav(voice, speech_like(0.2))
+    written = tmp_path / "agreed.yaml"
+    written.write_text("person: Ada\nagreed_by: Grace\nagreed_at: 2026-01-02T03:04:05+00:00\n")
+    assert vcam_dub(tmp_path, source, voice, agreed=("--consent", str(written))) == 0
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        agreed = json.loads(film.metadata["description"])["consent"]
+    assert (agreed["person"], agreed["agreed_by"]) == ("Ada", "Grace")
+    assert agreed["agreed_at"].startswith("2026-01-02T03:04:05")
+
+
+def test_a_film_without_consent_is_refused_from_python_as_well(tmp_path):
+    source = head_film(tmp_path / "head.mp4")
+    with pytest.raises(ConfigError, match="agreed to be shown"):
+        dub_with_musetalk(source, source, tmp_path / "out.mp4", Profile(), Consent())

@@ -18,6 +18,7 @@ from vcam.media import AudioChunk, BlendshapeFace, Frame, Motion, frame_ticks
 from vcam.motion.interpolate import ResampledMotion
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
+from vcam.playout import PresentationDelay
 from vcam.profile import Profile
 
 CONTEXT = 4800
@@ -94,6 +95,53 @@ class CostlyMouth:
         pixels = frame.pixels.copy()
         pixels[0, 0] = mark
         return replace(frame, pixels=pixels)
+
+
+def frames_of_a_slow_engine(ms: float, seconds: float) -> list[tuple[int, int]]:
+    """Ticks of its frames, and by how many each was late, while it hears all the time."""
+    costs, frames, heard = Costs(), [], 0
+    costs.slower = ms / 3
+    path = Pipeline(LoudnessMotion(delay=2400), CostlyRenderer(costs), Passthrough())
+    engine, begin = Engine(path, 30, now=costs.clock), costs.clock.time
+    while (now := costs.clock.time - begin) < seconds:
+        sound = AudioChunk(heard, np.zeros(int(48_000 * now) - heard, np.float32))
+        heard = sound.end
+        for finished in engine.step(sound):
+            at = finished.frame.at
+            frames.append((at, int(48_000 * (costs.clock.time - begin)) - at))
+        costs.clock.time += 0.003
+    return frames
+
+
+@pytest.mark.parametrize("ms", [80, 200, 600])
+def test_a_slow_engine_draws_one_frame_of_what_it_hears_and_is_never_later_than_need_be(ms):
+    """Two or three of one stretch of sound would be late by two or three times that."""
+    frames = frames_of_a_slow_engine(ms, 12.0)
+    ticks, late = zip(*frames, strict=True)
+    assert len(frames) > 0.9 * 12_000 / ms
+    assert np.percentile(np.diff(ticks), 10) > 48 * (ms - 40)
+    assert max(late) < 2400 + 48 * ms + 3 * frame_ticks(30)
+
+
+def test_a_fast_engine_draws_every_frame_of_what_it_hears_at_once():
+    ticks = [at for at, _ in frames_of_a_slow_engine(10, 3.0)]
+    assert set(np.diff(ticks)) == {frame_ticks(30)}
+
+
+def test_the_delay_of_a_slow_engine_is_learned_at_once_and_nearly_for_good():
+    """At 600 ms a frame: known within three seconds, then no frame misses its moment by much."""
+    delay, taken, before, missed = PresentationDelay(9600), 0, 0, []
+    for at, late in frames_of_a_slow_engine(600, 40.0):
+        now = at + late
+        delay.arrived(late, 2400, max(1, (at - taken) // frame_ticks(30)))
+        delay.advance(now - before)
+        taken, before = at, now
+        if now > 3 * 48_000:
+            assert delay.settled
+            missed.append(max(0, late - delay.ticks) / 48)
+    assert len(missed) > 50
+    assert np.mean(missed) < 2.0
+    assert delay.milliseconds < 800
 
 
 class Rig:

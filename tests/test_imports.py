@@ -49,6 +49,7 @@ LEVELS = [
     {"session", "hud", "doctor"},
     {"offline", "live"},
     {"screen"},
+    {"consent_cli"},
     {"bench_gpu", "daemon_cli", "models_cli", "profile_cli"},
     {"bench"},
     {"bench_table"},

@@ -47,7 +47,7 @@ def test_the_mouth_gets_the_sound_around_its_frame():
 
 def test_late_motion_is_not_drawn():
     path = pipeline(delay=0)
-    frames = list(path.step(AudioChunk(0, tone(1.0)), not_before=20 * FRAME))
+    frames = list(path.step(AudioChunk(0, tone(1.0)), not_before=lambda: 20 * FRAME))
     assert frames[0].at == 20 * FRAME
 
 

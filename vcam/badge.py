@@ -7,7 +7,7 @@ recorded acknowledgement. Recorded files carry IPTC's digital source type beside
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -68,8 +68,17 @@ class Stamp:
         return replace(frame, pixels=pixels)
 
 
-def provenance(title: str, version: str, backends: Sequence[str], badge: Badge) -> dict[str, str]:
-    """What a recorded file says about itself: metadata keys and values for its container."""
+def provenance(
+    title: str,
+    version: str,
+    backends: Sequence[str],
+    badge: Badge,
+    consent: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """What a recorded file says about itself: metadata keys and values for its container.
+
+    `consent` is of the person in a film, where no profile records it.
+    """
     kind = f"{SOURCE_TYPES}/{_source_type(backends)}"
     record = {
         "digital_source_type": kind,
@@ -78,7 +87,7 @@ def provenance(title: str, version: str, backends: Sequence[str], badge: Badge) 
         "avatar": title,
         "backends": list(backends),
         "badge_shown": badge.shown,
-    }
+    } | ({"consent": dict(consent)} if consent else {})
     return {
         "title": f"{title} (AI avatar)",
         "comment": f"AI avatar made with vcam {version}; the person shown did not film this.",

@@ -15,7 +15,7 @@ import psutil
 from rich.console import Console
 from rich.progress import Progress
 
-from vcam import run_options, screen
+from vcam import consent_cli, run_options, screen
 from vcam.config import RunConfig
 from vcam.errors import DeviceError, VcamError
 from vcam.options import SAMPLE, parser
@@ -126,6 +126,7 @@ def dub(options: argparse.Namespace) -> None:
     from vcam import profile
     from vcam.dub import dub_with_musetalk
 
+    agreed = consent_cli.given(options, out, "film")
     with Progress(console=out, transient=True) as progress:
         task = progress.add_task("dubbing", total=1.0)
         became = dub_with_musetalk(
@@ -133,6 +134,7 @@ def dub(options: argparse.Namespace) -> None:
             options.voice,
             options.output,
             profile.load(options.profile),
+            agreed,
             options.weights,
             options.device,
             lambda done: progress.update(task, completed=done),

@@ -6,11 +6,13 @@ by frame, and a mouth painter does to each frame what it does live.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -21,6 +23,7 @@ from vcam import __version__, weights
 from vcam.audio.wav import read_wav
 from vcam.badge import Stamp, provenance
 from vcam.camera.video_file import VideoFile
+from vcam.consent import Consent
 from vcam.errors import ConfigError, MediaError
 from vcam.finish import Finish
 from vcam.landmarks import Face, Landmarker
@@ -90,16 +93,19 @@ def dub_with_musetalk(
     voice: Path,
     out: Path,
     profile: Profile,
+    agreed: Consent,
     folder: Path | None = None,
     device: str = "cuda",
     progress: Callable[[float], None] = lambda share: None,
 ) -> Dubbed:
     """`dub` with MuseTalk, under the profile's mouth settings and badge.
 
-    `folder` holds the released files; None is where `vcam models pull` puts them. Raises, besides
-    what `dub` raises, ConfigError without `vcam[neural]` or `vcam[face]`, WeightsError for files
-    that are missing or wrong, and DeviceError without the device.
+    Whoever `video` shows has `agreed`, which the new film records. `folder` holds the released
+    files; None is where `vcam models pull` puts them. Raises, besides what `dub` raises,
+    ConfigError without consent, `vcam[neural]` or `vcam[face]`, WeightsError for files that are
+    missing or wrong, and DeviceError without the device.
     """
+    record = _recorded(agreed, video)
     if folder is None:
         weights.find("musetalk")
         folder = weights.folder()
@@ -109,8 +115,18 @@ def dub_with_musetalk(
 
     landmarks = FollowedFace()
     painter = MuseTalkMouth.open(folder, profile.musetalk, device)
-    facts = provenance(video.stem, __version__, ("musetalk",), profile.badge)
+    facts = provenance(video.stem, __version__, ("musetalk",), profile.badge, record)
     return dub(video, voice, out, painter, landmarks, progress, Stamp(profile.badge), facts)
+
+
+def _recorded(agreed: Consent, video: Path) -> dict[str, str]:
+    """Who agreed to be shown, when, and in which film; ConfigError when nobody has."""
+    if not agreed.given:
+        raise ConfigError(f"nobody is recorded as having agreed to be shown in {video}")
+    with _read(video) as film:
+        digest = hashlib.file_digest(film, "sha256").hexdigest()
+    who = {"person": agreed.person, "agreed_by": agreed.agreed_by, "agreed_at": agreed.agreed_at}
+    return {**who, "film_sha256": digest}
 
 
 def dub(
@@ -152,9 +168,17 @@ def dub(
     return Dubbed(frames, faceless, max(left, 0.0), max(-left, 0.0), remark)
 
 
-def _opened(video: Path) -> InputContainer:
+def _read(video: Path) -> BinaryIO:
     if not video.is_file():
         raise MediaError(f"there is no film {video}; give the path of one")
+    try:
+        return video.open("rb")
+    except OSError as error:
+        raise MediaError(f"cannot read {video}: {error.strerror}") from error
+
+
+def _opened(video: Path) -> InputContainer:
+    _read(video).close()
     try:
         film = av.open(str(video))
     except (OSError, av.error.FFmpegError) as error:

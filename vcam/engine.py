@@ -18,7 +18,7 @@ from vcam.errors import GaveUp
 from vcam.gpu_watch import stopwatch
 from vcam.host_copy import HostCopy
 from vcam.ladder import FULL, HALF_MOUTH, Ladder, rungs
-from vcam.media import AudioChunk, Frame, frame_ticks
+from vcam.media import TICKS_PER_SECOND, AudioChunk, Frame, frame_ticks
 from vcam.mouth.passthrough import Passthrough
 from vcam.pipeline import Pipeline
 from vcam.profile import Profile
@@ -160,8 +160,12 @@ class Engine:
             return
         overdue = sound.end - self.delay - MOST_BEHIND * self._frame
         began, made, failed = self._now(), 0, ""
+
+        def not_before() -> int:  # while one is drawn, the others of the same sound grow late
+            return max(shown + 1, overdue + int((self._now() - began) * TICKS_PER_SECOND))
+
         try:
-            for finished in self.step_all(sound, max(shown + 1, overdue)):
+            for finished in self.step_all(sound, not_before):
                 made += 1
                 if seen:
                     yield finished
@@ -176,7 +180,9 @@ class Engine:
         elif change := self.ladder.worked(sound.end, made, self._now() - began):
             self._settle(change)
 
-    def step_all(self, sound: AudioChunk, not_before: int = 0) -> Iterator[Finished]:
+    def step_all(
+        self, sound: AudioChunk, not_before: Callable[[], int] = lambda: 0
+    ) -> Iterator[Finished]:
         """As `step`, but every frame from `not_before` on: for work without a clock."""
         for frame in self.pipeline.step(sound, not_before):
             on_host = self._on_host(frame)

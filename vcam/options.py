@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from vcam import __version__, daemon_cli, models_cli, profile_cli, run_options
+from vcam import __version__, consent_cli, daemon_cli, models_cli, profile_cli, run_options
 from vcam.config import MODES
 
 SAMPLE = Path(__file__).parent / "assets" / "hello.wav"
@@ -60,6 +60,7 @@ def _dub(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("film", type=Path, metavar="FILM.mp4")
     parser.add_argument("voice", type=Path, metavar="VOICE.wav")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    consent_cli.add(parser)
     parser.add_argument(
         "--profile", default="demo", metavar="NAME", help="whose mouth settings and badge"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from vcam.audio.ring import RingBuffer
@@ -34,13 +34,16 @@ class Pipeline:
         """Ticks of sound past a frame's own that must be heard before it is finished, at worst."""
         return max(self.motion.delay, self.mouth.context)
 
-    def step(self, sound: AudioChunk, not_before: int = 0) -> Iterator[Frame]:
-        """Push the newest sound through; yield the frames it completes, oldest first."""
+    def step(self, sound: AudioChunk, not_before: Callable[[], int] = lambda: 0) -> Iterator[Frame]:
+        """Push the newest sound through; yield the frames it completes, oldest first.
+
+        `not_before` tells, whenever a frame would be drawn, for which ticks it is too late.
+        """
         self._hear(sound)
         with self._doing("motion"):
             motions = self.motion.step(sound)
         for motion in motions:
-            if motion.at >= not_before:  # late already: spend nothing on it
+            if motion.at >= not_before():  # late already: spend nothing on it
                 with self._doing("render"):
                     self._unpainted.append(self.renderer.step(motion))
             yield from self._paint()

@@ -15,10 +15,9 @@ import cv2
 from rich.console import Console
 from rich.table import Table
 
-from vcam import consent, control, profile, profile_store
+from vcam import consent_cli, control, profile, profile_store
 from vcam.badge import CORNERS, Badge
 from vcam.compose import Framing
-from vcam.consent import Consent
 from vcam.errors import ConfigError, WeightsError
 from vcam.picture import read_picture
 
@@ -71,7 +70,7 @@ def create(options: argparse.Namespace) -> None:
         badge=Badge(text=options.badge_text),
         framing=Framing(options.zoom, options.right, options.down),
     )
-    agreed = _consent(options)
+    agreed = consent_cli.given(options, out, "photo", options.title or options.name)
     with out.status("starting") as status:
         folder, enrolled = enroll(options.name, options.photo, agreed, settings, status.update, fit)
     if picture is not None:
@@ -171,22 +170,6 @@ def badge(options: argparse.Namespace) -> None:
     _plain(f"{options.name}: badge {'on' if changed.shown else 'off'}")
 
 
-def _consent(options: argparse.Namespace) -> Consent:
-    """From the command line, a file, or a question on the terminal."""
-    if options.consent:
-        return consent.from_file(options.consent)
-    if options.person is not None:
-        return consent.by_the_person(options.person or options.title or options.name, _now())
-    if not out.is_terminal:
-        raise ConfigError(
-            "who is in the photo, and did they agree? --i-am-the-person, or --consent FILE"
-        )
-    out.print("A profile shows a real person talking. Only do this with your own photo,")
-    out.print("or with the written consent of the person in it (--consent FILE).")
-    name = out.input("Your name, if you are the person in the photo and agree: ")
-    return consent.by_the_person(name, _now())
-
-
 def _background(wanted: str) -> tuple[str, Path | None]:
     """What the profile says, and the picture to put into its folder, if it is one."""
     if profile.BACKGROUND.fullmatch(wanted):
@@ -258,16 +241,7 @@ def _add_create(below: Commands) -> None:
     parser.add_argument("--zoom", type=float, default=1.0, help="0.5 to 3")
     parser.add_argument("--right", type=float, default=0.0, help="-0.5 to 0.5 of the width")
     parser.add_argument("--down", type=float, default=0.0, help="-0.5 to 0.5 of the height")
-    agreed = parser.add_mutually_exclusive_group()
-    agreed.add_argument(
-        "--i-am-the-person",
-        dest="person",
-        nargs="?",
-        const="",
-        metavar="YOUR NAME",
-        help="and I agree to be shown",
-    )
-    agreed.add_argument("--consent", type=Path, metavar="FILE", help="who agreed, and when (YAML)")
+    consent_cli.add(parser)
 
 
 def _add_badge(below: Commands) -> None:
