@@ -1,6 +1,6 @@
 """From a photo to a profile: checks, framing, consent, and what is left on disk."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import cv2
 import numpy as np
@@ -150,6 +150,14 @@ def test_consent_from_a_file_may_be_for_one_photo(home, tmp_path):
     note.write_text("person: Grace\n")
     with pytest.raises(ConfigError, match="must name"):
         from_file(note)
+
+
+@pytest.mark.parametrize("when", ["2026-01-02", "2026-01-02T03:04:05+00:00", "2026-01-02 03:04:05"])
+def test_a_date_needs_no_quotes(tmp_path, when):
+    """YAML reads a date where one is written; so does whoever writes it."""
+    note = tmp_path / "consent.yaml"
+    note.write_text(f"person: Grace\nagreed_by: Grace\nagreed_at: {when}\n")
+    assert datetime.fromisoformat(from_file(note).agreed_at).date() == date(2026, 1, 2)
 
 
 def test_a_failure_leaves_nothing(home):

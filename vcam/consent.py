@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from vcam.config import build, read_yaml
@@ -45,7 +45,10 @@ def by_the_person(name: str, now: datetime) -> Consent:
 
 def from_file(path: Path) -> Consent:
     """Consent that was given in writing: a YAML file with person, agreed_by and agreed_at."""
-    consent = build(Consent, read_yaml(path), str(path))
+    read = read_yaml(path)
+    if isinstance(when := read.get("agreed_at"), date):  # YAML reads what is not in quotes so
+        read["agreed_at"] = when.isoformat()
+    consent = build(Consent, read, str(path))
     if not consent.given:
         raise ConfigError(f"{path} must name person, agreed_by and agreed_at (a date and time)")
     return consent
