@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from rich.console import Console
 
 from vcam import hud
 from vcam.stats import EngineStatus, Quantiles, Snapshot
 
 
-def shown(now: Snapshot) -> str:
-    console = Console(width=140, force_terminal=True, color_system=None)
+def shown(now: Snapshot, width: int = 140, ends: str = "Ctrl-C ends") -> str:
+    console = Console(width=width, force_terminal=True, color_system=None)
     with console.capture() as captured:
-        console.print(hud.render(now))
+        console.print(hud.render(now, ends))
     return captured.get()
 
 
@@ -41,6 +44,21 @@ def test_everything_that_matters_is_on_the_display():
         "visemes → head3d → passthrough", "8.1 / 9.2 / 10.3", "▀",
     ):  # fmt: skip
         assert expected in text, expected
+
+
+@pytest.mark.parametrize(("width", "columns"), [(60, 0), (80, 22), (120, 34)])
+def test_it_fits_terminals_of_24_lines(width, columns):
+    trouble = ("the microphone USB Audio is gone",)
+    lines = shown(replace(FULL, voice="vcam", trouble=trouble), width).splitlines()
+    assert len(lines) <= 24
+    assert max(len(line) for line in lines) <= width
+    assert "…" not in "".join(lines)
+    assert trouble[0] in lines[1]  # what is below may be cut off in a low terminal
+    assert lines[5].count("▀") == columns
+
+
+def test_it_says_what_ctrl_c_does():
+    assert "Ctrl-C leaves; vcam goes on" in shown(FULL, ends="Ctrl-C leaves; vcam goes on")
 
 
 def test_a_run_that_has_not_begun_can_be_drawn():

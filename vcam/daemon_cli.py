@@ -93,7 +93,7 @@ def status(options: argparse.Namespace) -> int | None:
 
 def monitor(options: argparse.Namespace) -> None:
     """vcam monitor: the display of the running vcam, in any terminal, several at once."""
-    with screen.watching(display=True) as watch:
+    with screen.watching(display=True, ends="Ctrl-C leaves; vcam goes on") as watch:
         for news in control.asked({"do": "watch"}):
             watch(Snapshot.of_json(news["status"]))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.style import Style
@@ -14,7 +16,8 @@ from rich.text import Text
 from vcam.media import TICKS_PER_SECOND, Image
 from vcam.stats import Change, EngineStatus, GpuStatus, Quantiles, Snapshot
 
-PREVIEW = 34  # columns; two picture rows share a line of text
+PREVIEW, SMALLEST = 34, 16  # columns; two picture rows share a line of text
+NUMBERS = 58  # columns that the numbers want beside it
 QUIETEST, LOUDEST = -60.0, 0.0  # dB shown by the level meter
 HOT, BUSY = 85.0, 0.9  # degrees and share of time from which on the GPU is shown in yellow
 TIMELINE = 4  # newest steps shown
@@ -22,12 +25,25 @@ GIB = 1024  # MiB
 STATE = {"live": "green", "starting": "yellow", "restarting": "red", "failed": "red"}
 
 
-def render(now: Snapshot) -> RenderableType:
+@dataclass(frozen=True)
+class Display:
+    """All of a snapshot, in a terminal of any width; a narrow one shows no picture."""
+
+    now: Snapshot
+    ends: str  # what Ctrl-C does
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        now, body = self.now, Table.grid(padding=(0, 2))
+        numbers = Group(_troubles(now), _picture(now), Text(), _sound(now), Text(), _stages(now))
+        columns = min(PREVIEW, options.max_width - NUMBERS)
+        beside = now.preview is not None and columns >= SMALLEST
+        body.add_row(*([preview(now.preview, columns)] if beside else []), numbers)
+        yield Panel(body, title=_title(now), subtitle=self.ends, border_style="dim", expand=False)
+
+
+def render(now: Snapshot, ends: str = "Ctrl-C ends") -> RenderableType:
     """The whole display."""
-    body = Table.grid(padding=(0, 2))
-    numbers = Group(_picture(now), Text(), _sound(now), Text(), _stages(now))
-    body.add_row(*([preview(now.preview)] if now.preview is not None else []), numbers)
-    return Panel(body, title=_title(now), subtitle="Ctrl-C ends", border_style="dim", expand=False)
+    return Display(now, ends)
 
 
 def line(now: Snapshot) -> str:
@@ -69,6 +85,14 @@ def _title(now: Snapshot) -> Text:
         title.append(f"  {now.presence}", "bold yellow")
     title.append(f"  {now.seconds // 60:02.0f}:{now.seconds % 60:02.0f} ", "dim")
     return title
+
+
+def _troubles(now: Snapshot) -> Table:
+    """On top, because a low terminal cuts off what is below."""
+    table = _rows()
+    for trouble in now.trouble:
+        table.add_row("trouble", Text(trouble, "red"))
+    return table
 
 
 def _picture(now: Snapshot) -> Table:
@@ -120,8 +144,6 @@ def _stages(now: Snapshot) -> Table:
     if engine.note or engine.restarts:
         note = engine.note or f"restarts: {engine.restarts}"
         table.add_row("engine", Text(note, "red" if engine.state == "restarting" else "yellow"))
-    for trouble in now.trouble:
-        table.add_row("trouble", Text(trouble, "red"))
     return table
 
 

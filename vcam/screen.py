@@ -23,16 +23,19 @@ Watcher = Callable[[Snapshot], None]
 out = Console()
 
 
-def watching(display: bool) -> AbstractContextManager[Watcher]:
-    """What every snapshot is given to; the display only where there is a terminal."""
-    return _display() if display and out.is_terminal else _lines()
+def watching(display: bool, ends: str = "Ctrl-C ends") -> AbstractContextManager[Watcher]:
+    """What every snapshot is given to; the display only where there is a terminal.
+
+    `ends` tells people what Ctrl-C does.
+    """
+    return _display(ends) if display and out.is_terminal else _lines()
 
 
 @contextmanager
-def _display() -> Iterator[Watcher]:
+def _display(ends: str) -> Iterator[Watcher]:
     """Draw the HUD a few times a second."""
     with Live(console=out, auto_refresh=False, transient=True) as screen:
-        yield at_most(DRAW_EVERY, lambda now: screen.update(hud.render(now), refresh=True))
+        yield at_most(DRAW_EVERY, lambda now: screen.update(hud.render(now, ends), refresh=True))
 
 
 @contextmanager
