@@ -12,9 +12,19 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from tests.fakes import PlainRenderer
 from vcam.camera.memory import MemoryCamera
-from vcam.engine import Finished
-from vcam.media import TICKS_PER_SECOND, Frame, frame_ticks
+from vcam.engine import Engine, Finished
+from vcam.media import (
+    TICKS_PER_SECOND,
+    AudioChunk,
+    BlendshapeFace,
+    Frame,
+    Motion,
+    frame_ticks,
+)
+from vcam.mouth.passthrough import Passthrough
+from vcam.pipeline import Pipeline
 from vcam.playout import PresentationDelay
 from vcam.projector import Projector
 
@@ -23,6 +33,7 @@ HELD = TICKS_PER_SECOND * 16 // 100  # the smoother's
 BEHIND = CHUNK + HELD + 90  # and the decimator's
 BLOCK = TICKS_PER_SECOND // 100
 PICTURE = np.zeros((2, 2, 3), np.uint8)
+FACE = BlendshapeFace(np.zeros(52, np.float32))
 
 
 @dataclass
@@ -119,3 +130,69 @@ def test_an_engine_that_becomes_slower_is_waited_for_longer():
     shown = burst.run()
     assert burst.delays[-1][1] > 1000 * BEHIND / TICKS_PER_SECOND + 290
     assert 1 < shown.stats.late < 30
+
+
+class Thinking:
+    """A motion model that finishes a chunk at a time, which takes a while on a given clock."""
+
+    delay = BEHIND
+    speaking = True
+
+    def __init__(self, clock: list[float], fps: int) -> None:
+        self._clock, self._ticks = clock, frame_ticks(fps)
+        self.reset()
+
+    def step(self, sound: AudioChunk) -> list[Motion]:
+        self._heard = sound.end
+        motions = []
+        while self._heard >= self._chunks * CHUNK + 90:
+            self._clock[0] += 0.12
+            while self._at < self._chunks * CHUNK - HELD:
+                motions.append(Motion(self._at, np.zeros(3, np.float32), FACE))
+                self._at += self._ticks
+            self._chunks += 1
+        return motions
+
+    def reset(self) -> None:
+        self._chunks, self._at, self._heard = 1, 0, 0
+
+
+class Drawing(PlainRenderer):
+    """A renderer that takes a while on a given clock."""
+
+    def __init__(self, clock: list[float], cost: float) -> None:
+        super().__init__()
+        self._clock, self._cost = clock, cost
+
+    def step(self, motion: Motion) -> Frame:
+        self._clock[0] += self._cost
+        return super().step(motion)
+
+
+def drawn(fps: int, cost: float, seconds: int = 20) -> list[tuple[float, Finished]]:
+    """When each frame is finished that an engine makes of so many seconds of sound."""
+    clock, heard = [0.0], 0
+    path = Pipeline(Thinking(clock, fps), Drawing(clock, cost), Passthrough())
+    engine, made = Engine(path, fps, now=lambda: clock[0]), []
+    while clock[0] < seconds:
+        clock[0] += 0.003
+        end = int(clock[0] * TICKS_PER_SECOND)
+        sound = AudioChunk(heard, np.zeros(end - heard, np.float32))
+        heard = end
+        made += [(clock[0], finished) for finished in engine.step(sound)]
+    return made
+
+
+@pytest.mark.parametrize("fps", [25, 30, 60])
+def test_no_frame_of_a_burst_is_given_up_because_of_the_thinking_before_it(fps):
+    ticks = [finished.frame.at for _, finished in drawn(fps, cost=0.0107)]
+    assert ticks == [number * frame_ticks(fps) for number in range(len(ticks))]
+    assert len(ticks) > 15 * fps
+
+
+def test_an_engine_that_cannot_draw_all_of_its_bursts_stays_near_its_delay():
+    late = [
+        when - (finished.frame.at + BEHIND) / TICKS_PER_SECOND
+        for when, finished in drawn(30, cost=0.045, seconds=60)
+    ]
+    assert 0.3 < max(late) < 0.8

@@ -26,6 +26,7 @@ from vcam.stages import Holding, Paced, Remarking
 from vcam.stats import Change, Stopwatch
 
 MOST_BEHIND = 2  # frames: an engine that is later than this draws the newest instead of the oldest
+SHARE_BEHIND = 8  # or an eighth of its delay: who works in bursts thinks before each of them
 EMBEDDED = frozenset({"visemes", "head3d", "puppet", "passthrough"})  # backends of the CPU
 
 
@@ -158,7 +159,8 @@ class Engine:
         seen = not self.ladder.rung.given_up
         if not (seen or self.ladder.rehearses(sound.end)):
             return
-        overdue = sound.end - self.delay - MOST_BEHIND * self._frame
+        late = max(MOST_BEHIND * self._frame, self.delay // SHARE_BEHIND)
+        overdue = sound.end - self.delay - late
         began, made, failed = self._now(), 0, ""
 
         def not_before() -> int:  # while one is drawn, the others of the same sound grow late
