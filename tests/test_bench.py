@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from vcam import bench, bench_gpu
+from vcam import bench, bench_gpu, cli
 from vcam.bench_table import table
 from vcam.gpu_watch import GpuStopwatch, stopwatch
 from vcam.options import SAMPLE
@@ -46,6 +46,21 @@ def test_the_embedded_path_is_measured_without_a_live_run():
     printed = Console(record=True, width=100)
     printed.print(table(report))
     assert "film, times real time" in printed.export_text()
+
+
+@pytest.mark.parametrize(
+    ("typed", "mode"), [([], "talk"), (["--weights", "small", "--mode", "broadcast"], "broadcast")]
+)
+def test_the_mode_is_the_profile_s_unless_another_is_typed(monkeypatch, typed, mode):
+    asked = []
+
+    def remembered(wanted, say, tell):
+        asked.append(wanted)
+        return bench.Report()
+
+    monkeypatch.setattr(bench, "measure", remembered)
+    assert cli.main(["bench", *typed]) == 0
+    assert asked[0].profile.mode == mode
 
 
 def test_a_live_run_tells_what_its_start_took():

@@ -31,7 +31,7 @@ from vcam.stats import Stopwatch
 
 BLOCK = 1920  # ticks stepped at a time; any size gives the same frames
 BATCH = 4  # frames painted at once, where that is faster
-DRAWN = 24  # frames that may wait to be painted: those of the time that a chunk of motion takes
+DRAWN = 32  # frames that may wait to be painted: those of the time that a chunk of motion takes
 PAINTED = 12  # frames that may wait to be written; the GPU is kept busy by what is under way
 
 
