@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import HandClock
-from vcam.audio.steady import PAUSE, QUIET, SteadySource
+from vcam.audio.steady import PAUSE, PROVEN, QUIET, SteadySource
 from vcam.errors import DeviceError
 
 BLOCK = np.zeros(480, np.float32)
@@ -114,20 +114,56 @@ def test_a_file_that_has_ended_stays_ended(box):
     assert len(box.opened) == 1
 
 
-def test_the_old_microphone_is_heard_until_the_new_one_speaks(box):
+def both(box, *delivering, blocks: int = 1) -> int:
+    """Microphones deliver for so many blocks of 10 ms; how many were heard."""
+    heard = box.heard
+    for _ in range(blocks):
+        box.clock.time += 0.01
+        for microphone in delivering:
+            microphone.hear(BLOCK)
+    return box.heard - heard
+
+
+def test_the_old_microphone_is_heard_until_the_new_one_speaks_evenly(box):
     source = steady(box)
     box.live(source, 1)
     before, box.default = box.opened[-1], "headset"
+    both(box, before)
     source.mend()
     assert [each.running for each in box.opened] == [True, True]
-    heard = box.heard
-    before.hear(BLOCK)
-    assert box.heard == heard + 1
-    box.opened[-1].hear(BLOCK)
-    before.hear(BLOCK)  # too late: the new one has taken over
-    assert box.heard == heard + 2
+    new = box.opened[-1]
+    assert both(box, before, new, blocks=5) == 5
+    assert both(box, before, blocks=4) == 4  # it stutters
+    source.mend()
+    assert before.running
+    proving = round(100 * PROVEN)
+    assert both(box, before, new, blocks=proving) == proving  # as if it had just begun
+    assert both(box, before, new, blocks=2) == 3  # the old one's last block, the new one's first
+    assert both(box, before, new, blocks=7) == 7
     source.mend()
     assert [each.running for each in box.opened] == [False, True]
+
+
+def test_a_new_microphone_need_not_prove_itself_when_nobody_else_is_heard(box):
+    source = steady(box)
+    box.live(source, 1)
+    box.default = "headset"
+    both(box, box.opened[-1])
+    source.mend()
+    assert both(box, blocks=5) == 0  # the old one was pulled out
+    assert both(box, box.opened[-1], blocks=3) == 3
+
+
+def test_a_burst_from_a_new_microphone_is_not_heard(box):
+    source = steady(box)
+    box.live(source, 1)
+    before, box.default = box.opened[-1], "headset"
+    both(box, before)
+    source.mend()
+    heard = box.heard
+    for _ in range(40):
+        box.opened[-1].hear(BLOCK)
+    assert box.heard == heard
 
 
 def test_a_new_default_that_does_not_open_leaves_the_old_one(box):

@@ -14,6 +14,9 @@ from vcam.media import FloatArray
 QUIET = 0.7  # seconds without a block: no microphone is ever silent in that way
 PAUSE = 0.5  # seconds between two attempts to open it again
 SWAP = 0.7  # seconds in which a device that takes over must deliver
+HEARD = 0.04  # seconds since its last block in which a device counts as heard
+EVEN = 0.03  # seconds between two blocks of a device that delivers evenly, at most
+PROVEN = 0.1  # seconds that it must have done so before it takes over from one that is heard
 LEAVE = 2.0  # seconds that `close` waits for somebody who is opening a device just now
 
 
@@ -46,7 +49,8 @@ class SteadySource:
 
     `open_source` is given where to deliver and returns a source that has not been started. `wanted`
     names the device that should be heard now, or raises DeviceError while there is none; when the
-    answer changes, the source is opened anew. The one before is heard until the new one delivers.
+    answer changes, the source is opened anew. The one before is heard until the new one delivers
+    evenly: a stream may stutter while it begins, and what it loses then would be missing for good.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class SteadySource:
         self._started = self._closed = False
         self._number = self._speaking = 0  # of the newest source; of the one that is heard
         self._last = self._due = self._swap_by = now()
+        self._came = self._even = now()  # newest block of who is to take over; even since then
         self._wrong = False  # another one should be heard
         self._lost = 0  # overflows of sources that are gone
         self._before: Source | None = None  # heard until the new one delivers
@@ -162,11 +167,19 @@ class SteadySource:
         return self._open(lambda samples: self._heard(number, samples))
 
     def _heard(self, number: int, samples: FloatArray) -> None:
-        """On the audio thread of source `number`: from its first block on it alone counts."""
-        if number < self._speaking:
+        """On the audio thread of source `number`: once it has taken over, it alone counts."""
+        now = self._now()
+        if number < self._speaking or (number > self._speaking and not self._may_begin(now)):
             return
-        self._speaking, self._last = number, self._now()
+        self._speaking, self._last = number, now
         self._hear(samples)
+
+    def _may_begin(self, now: float) -> bool:
+        """Whether the newest source, which delivers now, may take over from the one before."""
+        if now - self._came > EVEN:
+            self._even = now
+        self._came = now
+        return now - self._even >= PROVEN or now - self._last > HEARD
 
     def _let_go(self) -> None:
         self._speaking = self._number + 1  # what they may still deliver while they end is too late
