@@ -20,7 +20,7 @@ import psutil
 
 from tests.faults import subject
 from tests.faults.server import MICROPHONES, PulseAudio
-from tests.faults.voice import Listener, Speaker
+from tests.faults.voice import AHEAD, Listener, Speaker
 
 ROOT = Path(__file__).parents[2]
 PROFILE = "version: 2\ntitle: Faults\nmotion: faulty\nrenderer: head3d\nmouth: passthrough\n"
@@ -140,9 +140,16 @@ class Rig:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, sound: bool, environment: Mapping[str, str] | None = None, **settings: Any
+    folder: Path,
+    sound: bool,
+    environment: Mapping[str, str] | None = None,
+    ahead: float = AHEAD,
+    **settings: Any,
 ) -> Iterator[Rig]:
-    """A live run with `settings` of RunConfig; with a sound server of its own if `sound`."""
+    """A live run with `settings` of RunConfig; with a sound server of its own if `sound`.
+
+    Who speaks into its microphones holds `ahead` seconds.
+    """
     with contextlib.ExitStack() as stack:
         server, speaker, listener = None, None, None
         (folder / "runtime").mkdir(mode=0o700)
@@ -152,7 +159,7 @@ def running(
             stack.callback(server.close)
             server.start()
             around = server.environment
-            speaker = Speaker(MICROPHONES, around)
+            speaker = Speaker(MICROPHONES, around, ahead)
             stack.callback(speaker.close)
         readers: list[threading.Thread] = []
         stack.callback(lambda: [reader.join(5) for reader in readers])

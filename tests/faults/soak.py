@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from tests.fakes import MachineStalls
 from tests.faults.rig import Handles, Rig, running
-from tests.faults.server import missing
-from tests.faults.voice import heard
+from tests.faults.server import MICROPHONES, missing
+from tests.faults.voice import Heard, Listener, heard, lost
 from vcam.media import TICKS_PER_SECOND
 
 PERIOD = 5.0  # seconds between two samples
@@ -32,6 +32,10 @@ EDGE = 0.25  # share of the rest whose median is compared, at its beginning and 
 ON_TIME = 0.999  # of the frames
 EARLIEST, LATEST = 40.0, 60.0  # ms that the voice may be before and after its picture (EBU R37)
 GAP = 200.0  # ms between two frames
+VOICE_GAP = 20.0  # ms of the voice, and as long as the machine itself stalled besides
+AHEAD = 1.0  # seconds that the speaker's player holds: it runs dry after two hours
+BEFORE = 1.0  # seconds before a stretch that are looked at as well, for what reaches into it
+LATE = 0.2  # seconds that a stretch ends before now: what was said then has been heard
 GROWTH = 4.0  # MiB between beginning and end
 
 
@@ -64,9 +68,11 @@ class Soak:
 
     samples: list[Sample] = field(default_factory=list)
     wander: list[tuple[float, float]] = field(default_factory=list)  # second; age difference, ms
-    silences_ms: list[float] = field(default_factory=list)
-    counts: dict[str, float] = field(default_factory=dict)  # at the end, by the run itself
+    gaps_ms: list[float] = field(default_factory=list)  # in the voice, of sound the microphone had
+    quiet_ms: list[float] = field(default_factory=list)  # silences of the microphone itself
+    counts: dict[str, float] = field(default_factory=dict)  # by the run itself, the newest
     stall: float = 0.0
+    ended: str = ""  # why it ended early
 
     def warm(self) -> list[Sample]:
         """The samples after the run has warmed up."""
@@ -74,7 +80,7 @@ class Soak:
 
     def facts(self) -> list[Fact]:
         """The rows of the table."""
-        return [*self._pace(), *self._growth(), *self._voice(), *self._counted()]
+        return [*self._pace(), *self._growth(), *self._voice(), *self._gaps(), *self._counted()]
 
     def _pace(self) -> Iterator[Fact]:
         first, last = self.warm()[0], self.warm()[-1]
@@ -124,12 +130,23 @@ class Soak:
         drift = np.median([each.drift_ppm for each in self.warm()])
         yield Fact("clocks drift apart by ppm, at the median", f"{drift:+.1f}")
 
+    def _gaps(self) -> Iterator[Fact]:
+        bar = VOICE_GAP + 1000 * self.stall
+        longest = max(self.gaps_ms, default=0.0)
+        yield Fact(
+            "gaps that vcam made in the voice, longest in ms",
+            f"{len(self.gaps_ms)}, {longest:.0f}",
+            f"<= {VOICE_GAP:.0f}, and the machine's stall",
+            longest <= bar,
+        )
+        quiet = max(self.quiet_ms, default=0.0)
+        yield Fact("silences of the microphone itself", f"{len(self.quiet_ms)}, {quiet:.0f}")
+
     def _counted(self) -> Iterator[Fact]:
-        gaps = self.silences_ms
-        yield Fact("silences in the voice", f"{len(gaps)}, longest {max(gaps, default=0):.0f} ms")
         for name in ("overflows", "underflows"):
             yield Fact(name, f"{self.counts[name]:.0f}")
         yield Fact("machine's longest stall, ms", f"{1000 * self.stall:.0f}")
+        yield Fact("lived to its end", self.ended or "yes", "yes", not self.ended)
 
     def _ear(self) -> NDArray[np.float64]:
         ages = np.array([age for at, age in self.wander if at >= self.warm()[0].at])
@@ -149,30 +166,59 @@ def grown(series: list[float]) -> float:
 
 
 def soaked(minutes: float) -> Soak:
-    """Live for so long."""
+    """Live for so long; what was seen until then when the run ends early."""
     soak = Soak()
     with tempfile.TemporaryDirectory(prefix="vcam-soak.") as name, MachineStalls() as machine:
-        _live(Path(name), 60 * minutes, soak)
+        try:
+            _live(Path(name), 60 * minutes, soak)
+        except RuntimeError as error:  # as Rig.wait says it
+            soak.ended = str(error)
     soak.stall = machine.longest
     return soak
 
 
 def _live(folder: Path, seconds: float, soak: Soak) -> None:
-    with running(folder, sound=True, size=512) as rig:
-        assert rig.wait(lambda: rig.now()["fresh"] > 60), rig.now()
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            time.sleep(PERIOD)
-            _sample(rig, soak)
-        last = rig.now()
-    soak.counts = {name: last[name] for name in ("gap_ms", "overflows", "underflows")}
-    soak.counts |= last["latency_ms"]
+    with running(folder, sound=True, ahead=AHEAD, size=512) as rig:
+        assert rig.server is not None
+        microphone = Listener(f"{MICROPHONES[0]}_mic", rig.server.environment)
+        try:
+            assert rig.wait(lambda: rig.now()["fresh"] > 60), rig.now()
+            _watch(rig, microphone, seconds, soak)
+        finally:
+            microphone.close()
+
+
+def _watch(rig: Rig, microphone: Listener, seconds: float, soak: Soak) -> None:
+    assert rig.listener is not None
+    ears = rig.listener, microphone
+    begin = until = time.monotonic()
+    while until < begin + seconds:
+        time.sleep(PERIOD)
+        assert rig.wait(lambda: True), "it does not live"
+        _sample(rig, soak)
+        before, until = until, time.monotonic() - LATE
+        voice, said = (heard(ear.takes, before - BEFORE, until) for ear in ears)
+        _listen(rig, voice, soak)
+        soak.gaps_ms += _within(lost(voice, said), before, until)
+        soak.quiet_ms += _within(said.silences, before, until)
+        _forget(rig, ears)
+
+
+def _within(silences: list[tuple[float, float]], begin: float, end: float) -> list[float]:
+    """How long those are, in ms, that ended between two moments."""
+    return [1000 * (b - a) for a, b in silences if begin <= b < end]
+
+
+def _forget(rig: Rig, ears: tuple[Listener, Listener]) -> None:
+    """What was looked at already need not be kept."""
+    for ear in ears:
+        for take in ear.takes:
+            del take[: -int(4 * 100 * PERIOD)]
+    del rig.seen[:-100]
 
 
 def _sample(rig: Rig, soak: Soak) -> None:
-    assert rig.wait(lambda: True), "it does not live"
-    now, listener = rig.now(), rig.listener
-    assert listener is not None
+    now = rig.now()
     soak.samples.append(
         Sample(
             now["at"],
@@ -185,19 +231,18 @@ def _sample(rig: Rig, soak: Soak) -> None:
             now["delay_ms"],
         )
     )
-    end = time.monotonic() - 0.1
-    voice = heard(listener.takes, end - PERIOD + 0.2, end)
-    soak.silences_ms += [1000 * (b - a) for a, b in voice.silences if a > end - PERIOD + 1]
+    soak.counts = {name: now[name] for name in ("gap_ms", "overflows", "underflows")}
+    soak.counts |= now["latency_ms"]
+
+
+def _listen(rig: Rig, voice: Heard, soak: Soak) -> None:
+    """How much older the voice is than the picture."""
     times, ticks = np.array(rig.frames()[-int(30 * PERIOD) :]).T
-    frame_ages = times - ticks / TICKS_PER_SECOND
     whens = np.array([when for when, _, _ in voice.moments])
     if len(whens):
         ages = np.array([age for _, age, _ in voice.moments])
-        apart = np.median(ages - np.interp(whens, times, frame_ages))
-        soak.wander.append((now["at"], float(1000 * apart)))
-    for take in listener.takes:
-        del take[: -int(4 * 100 * PERIOD)]
-    del rig.seen[:-100]
+        frame_ages = np.interp(whens, times, times - ticks / TICKS_PER_SECOND)
+        soak.wander.append((times[-1], float(1000 * np.median(ages - frame_ages))))
 
 
 def main() -> int:

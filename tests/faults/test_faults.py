@@ -9,7 +9,7 @@ from tests.faults.measure import NEVER, Outage, seen, spoken
 from tests.faults.rows import FAULTS
 from tests.faults.server import missing
 from tests.faults.trial import cannot, tried
-from tests.faults.voice import PERIOD, WINDOW, Heard, Piece, heard
+from tests.faults.voice import ON_ITS_WAY, PERIOD, WINDOW, Heard, Piece, heard, lost
 from tests.faults.voice import spoken as voice
 from vcam.media import TICKS_PER_SECOND, frame_ticks
 
@@ -118,3 +118,19 @@ def test_the_voice_repeats_only_after_its_period() -> None:
     once, again = (voice(number * PERIOD * TICKS_PER_SECOND, 4800) for number in (1, 2))
     assert np.abs(once - again).max() < 1e-4
     assert np.abs(once - voice(TICKS_PER_SECOND, 4800)).max() > 0.1
+
+
+def test_sound_that_may_be_on_its_way_is_no_silence() -> None:
+    said = voice(100 * TICKS_PER_SECOND, TICKS_PER_SECOND)
+    assert heard([pieces(100.0, said)], 100.0, 101.0 + 0.9 * ON_ITS_WAY).silences == []
+    ended = heard([pieces(100.0, said)], 100.0, 101.5).silences
+    assert np.array(ended).ravel() == pytest.approx([101.0, 101.5], abs=0.02)
+
+
+def test_silences_of_the_microphone_are_not_the_voices() -> None:
+    said = Heard([(10.0, 10.2), (12.0, 12.1)], moments(9, 14, 0.1))
+    carried = Heard([(10.25, 10.45), (11.0, 11.05), (12.25, 12.5)], moments(9, 14, 0.35))
+    assert np.array(lost(carried, said)) == pytest.approx(
+        np.array([(11.0, 11.05), (12.38, 12.5)]), abs=0.001
+    )
+    assert lost(Heard([(1.0, 2.0)], []), said) == [(1.0, 2.0)]

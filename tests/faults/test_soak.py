@@ -55,6 +55,19 @@ def test_what_goes_wrong_is_named() -> None:
     assert missed(made_up(leak=0.02)) == ["memory of the rim, MiB"]
     assert missed(made_up(files=1)) == ["files, threads, processes"]
     assert len(missed(made_up(offset=70.0))) == 1
+    ended = made_up()
+    ended.ended = "the run ended"
+    assert missed(ended) == ["lived to its end"]
+
+
+def test_only_gaps_that_vcam_made_are_judged_and_not_beyond_the_machines_own() -> None:
+    soak = made_up()
+    soak.quiet_ms = [500.0]
+    assert missed(soak) == []
+    soak.gaps_ms = [35.0]
+    assert missed(soak) == ["gaps that vcam made in the voice, longest in ms"]
+    soak.stall = 0.02
+    assert missed(soak) == []
 
 
 def test_growth_is_from_beginning_to_end() -> None:

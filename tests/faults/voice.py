@@ -24,16 +24,19 @@ from vcam.media import TICKS_PER_SECOND, FloatArray
 LOWEST, RISE, PERIOD = 500.0, 500.0, 4  # Hz, Hz a second, seconds; whole turns in a period
 APART = 3000.0  # Hz between two microphones
 LEVEL = 0.4
-AHEAD = TICKS_PER_SECOND // 5  # how far players are fed ahead, so that they never run dry
+AHEAD = 0.2  # seconds that players are fed ahead, so that they do not run dry
 PIPE = 4096  # bytes that may wait for a player: 43 ms
 NEIGHBOURS = 50  # pieces on each side that tell when a piece was heard
 BLOCK = TICKS_PER_SECOND // 100
 SILENT = 0.02  # below this a sample is silence
 LONGEST_TURN = 5 * TICKS_PER_SECOND // 1000  # two periods of the lowest pitch and a little more
+SHORTEST = LONGEST_TURN / TICKS_PER_SECOND  # seconds of a silence
+NEAR = 0.03  # seconds by which two ears may differ on when a silence was
 WINDOW, HOP = 2048, 480  # samples that a moment is read from, and between two readings
 FINE = 4  # the spectrum has so many places for each that the window resolves
 NARROW, CLEAR = 20, 0.97  # places around the peak that hold so much of the power of a clear pitch
 RETRY = 0.05  # seconds between two attempts to reach the sound server
+ON_ITS_WAY = 0.1  # seconds of sound that may not have arrived yet: no silence so far
 
 
 def spoken(start: int, count: int, microphone: int = 0) -> FloatArray:
@@ -62,10 +65,18 @@ def moment_of(samples: FloatArray) -> tuple[float, int] | None:
 
 
 class Speaker:
-    """Speaks into the sinks `names` at the monotonic clock's pace, whatever happens to them."""
+    """Speaks into the sinks `names` at the monotonic clock's pace, whatever happens to them.
 
-    def __init__(self, names: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        self._names, self._environment = names, environment
+    A null sink of PulseAudio runs a little fast (it rounds each piece it is given down to whole
+    microseconds, 0.13 ms a second at this one's pieces), so a player runs dry after `ahead`
+    divided by that: 25 minutes for 0.2 s.
+    """
+
+    def __init__(
+        self, names: tuple[str, ...], environment: Mapping[str, str], ahead: float = AHEAD
+    ) -> None:
+        """`ahead`: seconds that players hold; before they play they wait for as much."""
+        self._names, self._environment, self._ahead = names, environment, ahead
         self._players: dict[str, subprocess.Popen[bytes]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._speak, daemon=True)
@@ -85,12 +96,13 @@ class Speaker:
 
     def _speak(self) -> None:
         said, due = int(time.monotonic() * TICKS_PER_SECOND), 0.0
+        ahead = int(self._ahead * TICKS_PER_SECOND)
         while not self._stop.is_set():
             if time.monotonic() > due:
                 self._keep_playing()
                 due = time.monotonic() + RETRY
-            now = int(time.monotonic() * TICKS_PER_SECOND) + AHEAD
-            said = max(said, now - 2 * AHEAD)
+            now = int(time.monotonic() * TICKS_PER_SECOND) + ahead
+            said = max(said, now - 2 * ahead)
             for number, name in enumerate(self._names):
                 block = (spoken(said, now - said, number) * 32767).astype("<i2").tobytes()
                 with contextlib.suppress(BlockingIOError, BrokenPipeError):
@@ -109,7 +121,7 @@ class Speaker:
     def _player(self, name: str) -> subprocess.Popen[bytes]:
         command = ["pacat", "--playback", "--raw", "--format=s16le", "--rate=48000", "--channels=1"]
         player = subprocess.Popen(
-            [*command, "--latency-msec=200", f"--device={name}"],
+            [*command, f"--latency-msec={1000 * self._ahead:.0f}", f"--device={name}"],
             env=dict(self._environment), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.set_blocking(_pipe(player), False)
@@ -197,9 +209,32 @@ def heard(takes: list[list[Piece]], begin: float, end: float) -> Heard:
         silences += [(last, float(times[0])), *_silences(times, samples)]
         moments += _moments(times, samples)
         last = float(times[-1])
-    silences.append((last, end))
-    shortest = LONGEST_TURN / TICKS_PER_SECOND
-    return Heard(_joined([each for each in silences if each[1] - each[0] > shortest]), moments)
+    if end - last > ON_ITS_WAY:
+        silences.append((last, end))
+    return Heard(_joined([each for each in silences if each[1] - each[0] > SHORTEST]), moments)
+
+
+def lost(voice: Heard, said: Heard) -> list[tuple[float, float]]:
+    """The silences of `voice`, less those of the microphone that it carries, who `said` it.
+
+    Both carry the time, which tells how much later one is heard than the other.
+    """
+    if not (voice.moments and said.moments):
+        return voice.silences
+    later = float(np.median(_ages(voice)) - np.median(_ages(said)))
+    left = voice.silences
+    for begin, end in said.silences:
+        left = [
+            rest
+            for a, b in left
+            for rest in ((a, min(b, begin + later - NEAR)), (max(a, end + later + NEAR), b))
+            if rest[0] < rest[1]
+        ]
+    return [(a, b) for a, b in left if b - a > SHORTEST]
+
+
+def _ages(found: Heard) -> NDArray[np.float64]:
+    return np.array([age for _, age, _ in found.moments])
 
 
 def _dated(pieces: list[Piece]) -> tuple[NDArray[np.float64], FloatArray]:
