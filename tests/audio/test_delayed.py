@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.fakes import tone
-from vcam.audio.delayed import FADE, FASTEST, JUMP, DelayedVoice, Follower, Interpolator
+from vcam.audio.delayed import FADE, FASTEST, JUMP, ROOM, DelayedVoice, Follower, Interpolator
 from vcam.audio.ring import RingBuffer
 from vcam.media import TICKS_PER_SECOND
 from vcam.playout import PresentationDelay
@@ -111,3 +111,45 @@ def test_in_a_pause_an_error_is_left_at_once(error):
     at = 80_000 + jumped.index(1) * BLOCK
     assert 96_000 < at < 120_000  # not while somebody spoke
     assert abs(voice.follower.error) < 2 * MS
+
+
+def lived(lost: int, blocks: int, margin: float = 15 * MS) -> tuple[np.ndarray, DelayedVoice]:
+    """What leaves while a microphone delivers, after a second without `lost` blocks of it.
+
+    The clock knows nothing of the loss: it asks for `margin` before what would be newest now.
+    """
+    sound, ring = tone(10.0, 500), RingBuffer()
+    voice, left = DelayedVoice(ring), []
+    for block in range(blocks):
+        if not 100 <= block < 100 + lost:
+            ring.append(sound[ring.end : ring.end + BLOCK])
+        if block > 10:
+            left.append(voice.read(BLOCK, (block + 1) * BLOCK - margin - BLOCK))
+    return np.concatenate(left), voice
+
+
+def longest_silence(samples: np.ndarray) -> int:
+    """In ticks; a tone crosses zero, and is below this for less than a millisecond."""
+    return int(np.diff(np.flatnonzero(np.abs(samples) > 0.02), prepend=0).max())
+
+
+@pytest.mark.parametrize("lost", [2, 4, 8, 15])
+def test_lost_sound_is_not_waited_for(lost):
+    """The clock is ahead of the microphone for a second; the voice goes on all the same."""
+    left, voice = lived(lost, 200)
+    assert longest_silence(left) < (lost * BLOCK)  # of which it has spared what it held
+    after = left[(100 + lost - 11 + 1) * BLOCK :]
+    assert longest_silence(after) < 1 * MS
+    assert voice.follower.tick > 199 * BLOCK - lost * BLOCK - ROOM - 2 * BLOCK
+
+
+def test_without_loss_nothing_is_different():
+    left, voice = lived(0, 200)
+    assert voice.follower.jumps == 0
+    assert longest_silence(left) < 1 * MS
+
+
+def test_a_microphone_that_stops_is_not_heard_again_and_again():
+    left, voice = lived(80, 180)
+    assert voice.follower.jumps == 1
+    assert not np.any(left[(100 + 8) * BLOCK :])

@@ -23,6 +23,7 @@ SETTLE = 1.0  # seconds to halve an error, roughly
 HOP = TICKS_PER_SECOND * 15 // 1000  # an error worth a jump where nobody speaks
 QUIET = 0.01  # of full scale: a pause between words, in which a jump is not heard
 DRIFT_SETTLE = 20.0  # seconds to learn a constant drift
+ROOM = TICKS_PER_SECOND // 50  # kept before the newest sound after running into it: two blocks
 
 
 @dataclass
@@ -123,10 +124,11 @@ class DelayedVoice:
     def __init__(self, ring: RingBuffer) -> None:
         self.follower = Follower()
         self._ring, self._interpolator = ring, Interpolator(ring)
+        self._ran_into = -1  # the ring's end at which there was no more sound
 
     def read(self, count: int, target: float) -> FloatArray:
         """The next `count` samples; the first should be the sound of tick `target`."""
-        jump = HOP if self._is_pause(self.follower.tick, target, count) else JUMP
+        target, jump = self._within_sound(target, count)
         begin, speed, left = self.follower.step(count, target, jump)
         samples = self._interpolator.read(begin, speed, count)
         if left is not None:
@@ -135,9 +137,27 @@ class DelayedVoice:
             samples[: len(fading)] += weight * (fading - samples[: len(fading)])
         return samples
 
-    def _is_pause(self, here: float | None, there: float, count: int) -> bool:
+    def _within_sound(self, target: float, count: int) -> tuple[float, float]:
+        """Where to be, and the error that is worth a jump, so that it reads what has been heard.
+
+        A microphone that has lost sound is behind the clock, which believes it only after a second.
+        Until then the voice goes back a little rather than fall silent. Not twice at the same end:
+        then no sound comes, and the same one would be heard again and again.
+        """
+        here, end = self.follower.tick, self._ring.end
+        newest = end - count - TAPS  # to begin at
+        if here is None:
+            return target, JUMP
+        if here > newest and end > self._ran_into:
+            self._ran_into = end
+            return min(target, newest - ROOM), 0.0
+        if here <= newest:
+            target = min(target, newest)
+        return target, HOP if self._is_pause(here, target, count) else JUMP
+
+    def _is_pause(self, here: float, there: float, count: int) -> bool:
         """Whether a jump between these ticks, far enough apart, skips or repeats nothing loud."""
-        if here is None or not HOP < abs(there - here) <= JUMP:
+        if not HOP < abs(there - here) <= JUMP:
             return False
         sound = self._ring.read(int(min(here, there)), int(max(here, there)) + count).samples
         return len(sound) > 0 and float(np.abs(sound).max()) < QUIET
