@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import SoundServer, write_wav
 from tests.fakes import tone
+from vcam import cli
 from vcam.camera.open import list_cameras
 
 ROOT = Path(__file__).parents[1]
@@ -98,3 +99,23 @@ def test_no_microphone_at_all(tmp_path: Path) -> None:
         pytest.skip("there is a sound card here")
     said = answer("run", "--camera", "none", "--no-hud", **server)
     assert "--wav FILE" in said or "apt install libportaudio2" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["strat"], "did you mean start?"),
+        (["run", "--camra", "x"], "did you mean --camera?"),
+        (["profile", "swich", "me"], "did you mean switch?"),
+        (["render", "a.wav", "-o", "b.mp4", "--mode", "broadcst"], "did you mean broadcast?"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_nearest(
+    typed: list[str], meant: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(typed)
+    assert meant in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["xyzzy"])
+    assert "did you mean" not in capsys.readouterr().err

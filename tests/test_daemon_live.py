@@ -97,6 +97,7 @@ def test_a_daemon_from_its_start_to_its_end(user):
     user.types("status", says="no vcam is running here; start one with: vcam start", code=3)
     user.types("stop", says="no vcam is running", code=1)
     user.types("restart", says="nothing was started before", code=1)
+    user.types("logs", says="nothing has happened yet; it will be in")
     first = user.starts("--metrics", str(user.home / "vcam.prom"))
     assert os.getsid(first.pid) != os.getsid(0)  # a closing terminal does not end it
     assert first.parent().terminal() is None
@@ -154,6 +155,8 @@ def test_a_start_that_fails_says_why(user):
     user.types("start", "--camera", "/dev/video99", says="there is no /dev/video99", code=1)
     user.types("start", "--profile", "nobody", says="no profile called nobody", code=1)
     user.types("start", "--wav", "none.wav", "--camera", "none", says="none.wav", code=1)
+    short = ["--wav", str(user.speech), "--camera", "none", "--seconds", "0.1"]
+    user.types("start", *short, says="it has ended by itself already", code=1)
     user.types("status", code=3)
 
 

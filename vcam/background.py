@@ -181,6 +181,8 @@ def _state() -> tuple[int, dict[str, Any]] | None:
 
 def _reason(words: str, code: int) -> str:
     """Why it has ended, from what it said last."""
+    if code == 0:
+        return "it has ended by itself already; see: vcam logs"
     marker = "vcam: "
     if marker in words:
         return words[words.rindex(marker) + len(marker) :]

@@ -100,7 +100,10 @@ def monitor(options: argparse.Namespace) -> None:
 
 def show_log(options: argparse.Namespace) -> None:
     """vcam logs: the newest lines, and with -f all that come."""
-    for line in logs.newest(max(0, options.n)):
+    lines = logs.newest(max(0, options.n))
+    if not (lines or options.n < 1):
+        print(f"nothing has happened yet; it will be in {logs.path()}", file=sys.stderr)
+    for line in lines:
         print(line)
     for line in logs.following() if options.follow else ():
         print(line, end="\n" if line else "", flush=True)

@@ -11,8 +11,8 @@ import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -168,7 +168,7 @@ def dub(
     return Dubbed(frames, faceless, max(left, 0.0), max(-left, 0.0), remark)
 
 
-def _read(video: Path) -> BinaryIO:
+def _read(video: Path) -> BufferedReader:
     if not video.is_file():
         raise MediaError(f"there is no film {video}; give the path of one")
     try:

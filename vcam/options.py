@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from vcam import __version__, consent_cli, daemon_cli, models_cli, profile_cli, run_options
 from vcam.config import MODES
@@ -17,9 +19,28 @@ if TYPE_CHECKING:
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
+class Suggesting(argparse.ArgumentParser):
+    """Says what may have been meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """As argparse's, with the nearest command or option."""
+        words = [word.strip("'") for word in re.findall(r"'[^']+'", message)]
+        if "unrecognized arguments" in message:
+            words = [*message.split(": ")[1].split()[:1], *sorted(self._options())]
+        close = difflib.get_close_matches(words[0], words[1:], n=1) if words else []
+        super().error(f"{message}\ndid you mean {close[0]}?" if close else message)
+
+    def _options(self) -> set[str]:
+        """Of this command and all below it."""
+        below = [each.choices for each in self._actions if isinstance(each.choices, dict)]
+        parsers = [parser for choices in below for parser in choices.values()]
+        known = [each._options() for each in parsers if isinstance(each, Suggesting)]
+        return set(self._option_string_actions).union(*known)
+
+
 def parser(actions: Mapping[str, Command]) -> argparse.ArgumentParser:
     """The parser; the `command` of what it returns is the one of `actions` that was named."""
-    whole = argparse.ArgumentParser(
+    whole: argparse.ArgumentParser = Suggesting(
         prog="vcam", description="A talking avatar in your video call, driven by voice alone."
     )
     whole.add_argument("--version", action="version", version=f"vcam {__version__}")
