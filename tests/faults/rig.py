@@ -23,7 +23,7 @@ from tests.faults.server import MICROPHONES, PulseAudio
 from tests.faults.voice import AHEAD, Listener, Speaker
 
 ROOT = Path(__file__).parents[2]
-PROFILE = "version: 2\ntitle: Faults\nmotion: faulty\nrenderer: head3d\nmouth: passthrough\n"
+PROFILE = "version: 2\ntitle: Faults\nmotion: visemes\nrenderer: head3d\nmouth: passthrough\n"
 OTHER = "version: 2\ntitle: Other\nmotion: visemes\nrenderer: head3d\nlook: forest\n"
 SIZE = 256
 SETTLING = 20.0  # seconds for a run to be live, and to take back what a fault has cost

@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vcam import backends
 from vcam.backends import MOTION, Asked, Backend
 from vcam.camera import open as cameras
 from vcam.errors import DeviceError
@@ -23,6 +22,7 @@ from vcam.media import AudioChunk, BlendshapeFace, Frame, Motion
 
 FOLDER = Path(os.environ.get("VCAM_FAULTS", "."))
 FRAMES, GONE, RAISE = FOLDER / "frames", FOLDER / "camera-gone", FOLDER / "raise"
+VISEMES = MOTION["visemes"]
 RECORD = struct.Struct("<dq")  # monotonic second, tick of the frame
 ERRORS: dict[str, type[BaseException]] = {"MemoryError": MemoryError, "RuntimeError": RuntimeError}
 
@@ -51,10 +51,14 @@ class NotingCamera:
 
 
 class FaultyMotion:
-    """The embedded motion model, which fails once whenever it is told to."""
+    """The embedded motion model, which fails once whenever it is told to.
+
+    It bears that one's name: an unknown one counts as neural, and an engine with a neural stage
+    that is too slow on a busy machine is ended, to be stood in for.
+    """
 
     def __init__(self, asked: Asked) -> None:
-        self._model = backends.MOTION["visemes"].open(asked)
+        self._model = VISEMES.open(asked)
         self.delay = self._model.delay
 
     @property
@@ -76,7 +80,7 @@ class FaultyMotion:
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the run itself, or its engine's process
-    MOTION["faulty"] = Backend(FaultyMotion, BlendshapeFace)
+    MOTION["visemes"] = Backend(FaultyMotion, BlendshapeFace)
     cameras.BACKENDS |= {"none": f"{__name__}:NotingCamera"}
 
 
