@@ -31,11 +31,16 @@ class Costs:
     def __init__(self) -> None:
         self.clock, self.slower = HandClock(), 1.0
         self.full: set[str] = set()  # stages that find no memory
+        self.hiccups: tuple[float, ...] = ()  # when, in seconds, something takes 100 ms longer
+        self.begin = self.clock.time
 
     def spend(self, stage: str, ms: float) -> None:
         if stage in self.full:
             raise MemoryError
         self.clock.time += self.slower * ms / 1000
+        if self.hiccups and self.clock.time - self.begin > self.hiccups[0]:
+            self.hiccups = self.hiccups[1:]
+            self.clock.time += 0.1
 
 
 class CostlyMotion:
@@ -97,10 +102,13 @@ class CostlyMouth:
         return replace(frame, pixels=pixels)
 
 
-def frames_of_a_slow_engine(ms: float, seconds: float) -> list[tuple[int, int]]:
+def frames_of_a_slow_engine(
+    ms: float, seconds: float, hiccups: tuple[float, ...] = ()
+) -> list[tuple[int, int]]:
     """Ticks of its frames, and by how many each was late, while it hears all the time."""
     costs, frames, heard = Costs(), [], 0
     costs.slower = ms / 3
+    costs.hiccups = hiccups
     path = Pipeline(LoudnessMotion(delay=2400), CostlyRenderer(costs), Passthrough())
     engine, begin = Engine(path, 30, now=costs.clock), costs.clock.time
     while (now := costs.clock.time - begin) < seconds:
@@ -126,6 +134,13 @@ def test_a_slow_engine_draws_one_frame_of_what_it_hears_and_is_never_later_than_
 def test_a_fast_engine_draws_every_frame_of_what_it_hears_at_once():
     ticks = [at for at, _ in frames_of_a_slow_engine(10, 3.0)]
     assert set(np.diff(ticks)) == {frame_ticks(30)}
+
+
+def test_a_hiccup_costs_no_frames_that_may_still_be_in_time():
+    ticks = [at for at, _ in frames_of_a_slow_engine(10, 5.0, hiccups=(1.0, 2.0, 3.5))]
+    gaps = list(np.diff(ticks))
+    assert max(gaps) <= 3 * frame_ticks(30)  # what has been heard meanwhile reaches back so far
+    assert sum(gap > frame_ticks(30) for gap in gaps) <= 3
 
 
 def test_the_delay_of_a_slow_engine_is_learned_at_once_and_nearly_for_good():

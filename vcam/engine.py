@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -64,6 +65,7 @@ class Engine:
         self.mode = ""  # of the motion model; empty when it has only one
         self._now, self._frame = now, frame_ticks(fps)
         self._copy = HostCopy()
+        self._costs = deque((0.0, 0.0), maxlen=2)  # seconds, of frames: the less is no hiccup
 
     @classmethod
     def open(
@@ -164,13 +166,16 @@ class Engine:
         began, made, failed = self._now(), 0, ""
 
         def not_before() -> int:  # while one is drawn, the others of the same sound grow late
-            return max(shown + 1, overdue + int((self._now() - began) * TICKS_PER_SECOND))
+            return max(shown + 1, overdue + int(made * min(self._costs) * TICKS_PER_SECOND))
 
         try:
+            resumed = began
             for finished in self.step_all(sound, not_before):
                 made += 1
+                self._costs.append(self._now() - resumed)
                 if seen:
                     yield finished
+                resumed = self._now()
         except Exception as error:
             if not (gpu.out_of_memory(error) and self.ladder.falls):
                 raise
