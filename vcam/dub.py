@@ -19,7 +19,7 @@ import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 
-from vcam import __version__, weights
+from vcam import __version__, compiled, weights
 from vcam.audio.wav import read_wav
 from vcam.badge import Stamp, provenance
 from vcam.camera.video_file import VideoFile
@@ -111,6 +111,7 @@ def dub_with_musetalk(
         folder = weights.folder()
     if importlib.util.find_spec("torch") is None:
         raise ConfigError("MuseTalk needs torch: pip install 'vcam[neural]'")
+    compiled.use()
     from vcam.mouth.musetalk import MuseTalkMouth
 
     landmarks = FollowedFace()
