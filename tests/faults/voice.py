@@ -25,7 +25,7 @@ LOWEST, RISE, PERIOD = 500.0, 500.0, 4  # Hz, Hz a second, seconds; whole turns 
 APART = 3000.0  # Hz between two microphones
 LEVEL = 0.4
 AHEAD = 0.2  # seconds that players are fed ahead, so that they do not run dry
-PIPE = 4096  # bytes that may wait for a player: 43 ms
+PIPE = 20480  # bytes that may wait for a player, for each second that it holds: 43 ms of 0.2 s
 NEIGHBOURS = 50  # pieces on each side that tell when a piece was heard
 BLOCK = TICKS_PER_SECOND // 100
 SILENT = 0.02  # below this a sample is silence
@@ -69,7 +69,8 @@ class Speaker:
 
     A null sink of PulseAudio runs a little fast (it rounds each piece it is given down to whole
     microseconds, 0.13 ms a second at this one's pieces), so a player runs dry after `ahead`
-    divided by that: 25 minutes for 0.2 s.
+    divided by that: 25 minutes for 0.2 s. What the pipe has no room for, because the machine stalled,
+    is left out: the voice then seems younger.
     """
 
     def __init__(
@@ -125,7 +126,7 @@ class Speaker:
             env=dict(self._environment), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.set_blocking(_pipe(player), False)
-        fcntl.fcntl(_pipe(player), fcntl.F_SETPIPE_SZ, PIPE)
+        fcntl.fcntl(_pipe(player), fcntl.F_SETPIPE_SZ, int(PIPE * self._ahead))
         return player
 
 
