@@ -69,8 +69,8 @@ class Speaker:
 
     A null sink of PulseAudio runs a little fast (it rounds each piece it is given down to whole
     microseconds, 0.13 ms a second at this one's pieces), so a player runs dry after `ahead`
-    divided by that: 25 minutes for 0.2 s. What the pipe has no room for, because the machine stalled,
-    is left out: the voice then seems younger.
+    divided by that: 25 minutes for 0.2 s. What the pipe has no room for, because the machine has
+    stalled, is left out: the voice then seems younger.
     """
 
     def __init__(
