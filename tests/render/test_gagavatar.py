@@ -281,7 +281,8 @@ def path_to(renderer) -> Pipeline:
 
 def test_every_frame_goes_through_link_and_camera(renderer):
     """25 fps motion, 30 fps frames, stepped by hand: no tick is missing."""
-    link, camera = LocalLink(Engine(path_to(renderer), 30)), MemoryCamera()
+    engine, camera = Engine(path_to(renderer), 30, now=lambda: 0.0), MemoryCamera()
+    link = LocalLink(engine)
     for chunk in chunks(tone(0.6), 1600):
         link.send(chunk)
         for finished in link.receive(-1, 0.0):
