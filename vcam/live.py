@@ -58,7 +58,8 @@ class Run:
         """Open everything; what was opened is closed again when something cannot be."""
         self._config, self._watch = config, watch
         self._coming = config  # the settings once the engine that is being loaded takes over
-        self._now, self._due, self._living = Snapshot(), 0.0, False
+        self._now = Snapshot(presence=str(Presence.of(config.begin)))  # until it lives
+        self._due, self._living = 0.0, False
         self._diary, self._slept = Diary(), slept()
         self._attended = True  # whether anybody is there
         self._resting: bool | None = None  # whether microphone and voice are
