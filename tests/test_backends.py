@@ -31,6 +31,12 @@ def test_garbage_is_looked_for_again_after_imports_that_fail(before):
         gc.enable()
 
 
+def printed(code: str) -> str:
+    """What Python prints of `code` in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 def test_the_mouth_opens_without_the_libraries_that_take_seconds_to_import():
     """MuseTalk's networks are our own; nothing of what diffusers brings along is wanted."""
     code = (
@@ -38,8 +44,7 @@ def test_the_mouth_opens_without_the_libraries_that_take_seconds_to_import():
         "MOUTH['musetalk'].open(Asked(made_up('small'), 30, 128));"
         "print([name for name in ('diffusers', 'transformers', 'scipy') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert printed(code) == "[]"
 
 
 def test_steps_of_opening_are_told():
@@ -57,5 +62,4 @@ def test_what_reads_kernels_is_imported_for_a_gpu_only():
         "_get_ready(torch.device('cpu')); print('torch._inductor' in sys.modules);"
         "_get_ready(torch.device('cuda')); print('torch._inductor' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "True"]
+    assert printed(code).split() == ["False", "True"]

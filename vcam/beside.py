@@ -11,7 +11,6 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
@@ -52,12 +51,7 @@ class Ahead(Iterator[Item], Generic[Item]):
         self._order()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for item in self._coming:
             item.cancel()
         closed = self._thread.submit(self._items.close)

@@ -84,8 +84,8 @@ def load_strict(net: nn.Module, state: Mapping[str, Tensor], what: str) -> None:
     """Fill `net` with `state`; raise `WeightsError` naming every key that does not fit.
 
     A net built `hollow` takes the tensors of `state` as they are: of a file only what is used is
-    ever read. Any other keeps its own and copies. `what` says in the
-    message which checkpoint this is.
+    ever read. Any other keeps its own and copies. `what` says in the message which checkpoint this
+    is.
     """
     own = net.state_dict()
     faults = [f"missing {key}" for key in own if key not in state]

@@ -124,12 +124,18 @@ def both(box, *delivering, blocks: int = 1) -> int:
     return box.heard - heard
 
 
-def test_the_old_microphone_is_heard_until_the_new_one_speaks_evenly(box):
+def changing(box):
+    """A live source whose default is another one from now on, which is open; and the old one."""
     source = steady(box)
     box.live(source, 1)
     before, box.default = box.opened[-1], "headset"
     both(box, before)
     source.mend()
+    return source, before
+
+
+def test_the_old_microphone_is_heard_until_the_new_one_speaks_evenly(box):
+    source, before = changing(box)
     assert [each.running for each in box.opened] == [True, True]
     new = box.opened[-1]
     assert both(box, before, new, blocks=5) == 5
@@ -145,21 +151,13 @@ def test_the_old_microphone_is_heard_until_the_new_one_speaks_evenly(box):
 
 
 def test_a_new_microphone_need_not_prove_itself_when_nobody_else_is_heard(box):
-    source = steady(box)
-    box.live(source, 1)
-    box.default = "headset"
-    both(box, box.opened[-1])
-    source.mend()
+    changing(box)
     assert both(box, blocks=5) == 0  # the old one was pulled out
     assert both(box, box.opened[-1], blocks=3) == 3
 
 
 def test_a_burst_from_a_new_microphone_is_not_heard(box):
-    source = steady(box)
-    box.live(source, 1)
-    before, box.default = box.opened[-1], "headset"
-    both(box, before)
-    source.mend()
+    changing(box)
     heard = box.heard
     for _ in range(40):
         box.opened[-1].hear(BLOCK)
