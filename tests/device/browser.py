@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-PAGES = Path(__file__).parent
+PAGES, SCRIPT = Path(__file__).parent, "tickcode.js"
 POLITELY = ("nice", "-n", "19")  # on a machine of one processor its start would starve the sender
 OPTIONS = (
     "--headless=new --no-sandbox --disable-gpu --no-first-run --disable-extensions --disable-sync "
@@ -28,16 +28,18 @@ OPTIONS = (
 
 
 @contextlib.contextmanager
-def serving(page: bytes) -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
-    """Serve the page; what it reports comes through the queue."""
+def serving(page: str) -> Iterator[tuple[str, queue.Queue[dict[str, Any]]]]:
+    """Serve the page, and the script that pages share; what it reports comes through the queue."""
     reports: queue.Queue[dict[str, Any]] = queue.Queue()
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            script = self.path == f"/{SCRIPT}"
+            kind = "javascript" if script else "html"
             self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Type", f"text/{kind}; charset=utf-8")
             self.end_headers()
-            self.wfile.write(page)
+            self.wfile.write((PAGES / (SCRIPT if script else page)).read_bytes())
 
         def do_POST(self) -> None:
             reports.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -64,7 +66,7 @@ def browsing(
     if chromium is None:
         pytest.skip("no chromium here; sudo apt install chromium")
     with (
-        serving((PAGES / page).read_bytes()) as (address, reports),
+        serving(page) as (address, reports),
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         tempfile.TemporaryFile("w+") as log,
     ):
