@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,13 +96,15 @@ class HandClock:
 
 
 NAPS = """
-import select, sys, time
-longest = 0.0
+import json, select, sys, time
+stalls = []
 while True:
     before = time.monotonic()
     if select.select([sys.stdin], [], [], 0.005)[0]:
-        sys.exit(print(longest))
-    longest = max(longest, time.monotonic() - before - 0.005)
+        sys.exit(print(json.dumps(stalls)))
+    now = time.monotonic()
+    if now - before - 0.005 > 0.005:
+        stalls.append((before + 0.005, now))
 """
 
 
@@ -115,9 +118,14 @@ class MachineStalls:
         self._napper = subprocess.Popen(
             [sys.executable, "-c", NAPS], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        self.longest = 0.0
+        self.seen: list[tuple[float, float]] = []  # known in the end: monotonic seconds, from, to
         return self
 
     def __exit__(self, *error: object) -> None:
         printed, _ = self._napper.communicate()
-        self.longest = float(printed)
+        self.seen = [(begin, end) for begin, end in json.loads(printed)]
+
+    @property
+    def longest(self) -> float:
+        """Seconds of the longest; what is under 5 ms is none."""
+        return max((end - begin for begin, end in self.seen), default=0.0)

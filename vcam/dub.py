@@ -105,7 +105,9 @@ def dub_with_musetalk(
     ConfigError without consent, `vcam[neural]` or `vcam[face]`, WeightsError for files that are
     missing or wrong, and DeviceError without the device.
     """
-    record = _recorded(agreed, video)
+    if not agreed.given:
+        raise ConfigError(f"nobody is recorded as having agreed to be shown in {video}")
+    _read(video).close()
     if folder is None:
         weights.find("musetalk")
         folder = weights.folder()
@@ -116,14 +118,13 @@ def dub_with_musetalk(
 
     landmarks = FollowedFace()
     painter = MuseTalkMouth.open(folder, profile.musetalk, device)
+    record = _record(agreed, video)
     facts = provenance(video.stem, __version__, ("musetalk",), profile.badge, record)
     return dub(video, voice, out, painter, landmarks, progress, Stamp(profile.badge), facts)
 
 
-def _recorded(agreed: Consent, video: Path) -> dict[str, str]:
-    """Who agreed to be shown, when, and in which film; ConfigError when nobody has."""
-    if not agreed.given:
-        raise ConfigError(f"nobody is recorded as having agreed to be shown in {video}")
+def _record(agreed: Consent, video: Path) -> dict[str, str]:
+    """Who agreed to be shown, when, and in which film."""
     with _read(video) as film:
         digest = hashlib.file_digest(film, "sha256").hexdigest()
     who = {"person": agreed.person, "agreed_by": agreed.agreed_by, "agreed_at": agreed.agreed_at}

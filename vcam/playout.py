@@ -40,10 +40,36 @@ class Playout:
         return frame
 
 
+class Margin:
+    """What the delay keeps for hiccups: so much that about one frame of `RARE` comes too late.
+
+    A machine that stalls for some tens of milliseconds every other minute is in no quantile of ten
+    seconds. So every late frame adds a step and every frame in time takes a `RARE`-th of it back,
+    which settles where that share is late (Robbins & Monro 1951, stochastic approximation).
+    """
+
+    LEAST, MOST = TICKS_PER_SECOND * 6 // 1000, TICKS_PER_SECOND * 40 // 1000
+    STEP = TICKS_PER_SECOND * 3 // 1000
+    RARE = 3000
+    TALK = TICKS_PER_SECOND * 190 // 1000  # a delay beyond which nothing is added: people talk
+
+    def __init__(self) -> None:
+        self._ticks = float(self.LEAST)
+
+    def arrived(self, late: bool) -> None:
+        """A frame came, in time or not."""
+        step = self.STEP if late else -self.STEP / self.RARE
+        self._ticks = float(np.clip(self._ticks + step, self.LEAST, self.MOST))
+
+    def after(self, ticks: float) -> float:
+        """The margin on a delay of so many ticks."""
+        return max(self.LEAST, min(self._ticks, self.TALK - ticks))
+
+
 class PresentationDelay:
     """How many ticks after the sound its frame is shown: learned, and changed only smoothly.
 
-    The target is a high quantile of how late frames have arrived, plus a margin. The delay moves
+    The target is a high quantile of how late frames have arrived, plus a `Margin`. The delay moves
     towards it so slowly that neither eye nor ear notices (2 % while rising, 0.3 % while falling),
     except in the first second, when nobody has seen anything yet. The first target is a lower
     quantile: it rises soon enough if that was too bold, and a single hiccup would stay for long.
@@ -57,7 +83,6 @@ class PresentationDelay:
     """
 
     QUANTILE, FIRST_QUANTILE = 99.0, 80.0
-    MARGIN = TICKS_PER_SECOND * 6 // 1000
     SMALLEST, LARGEST = TICKS_PER_SECOND // 50, TICKS_PER_SECOND * 6
     RISE, FALL = 0.02, 0.003  # ticks of delay per tick of time; the voice follows by 0.01
     SKIPPED = 15  # first frames, which a starting engine makes while it catches up
@@ -70,6 +95,7 @@ class PresentationDelay:
     def __init__(self, ticks: int) -> None:
         self.ticks = ticks
         self._lateness: deque[int] = deque(maxlen=self.MEMORY)
+        self._margin, self._aim = Margin(), 0  # the newest target: what it creeps to is no surprise
         self._skip = self.SKIPPED
         self._learned = 0  # frames since, each counted with the beats it stands for
         self._behind: int | None = None  # ticks of sound ahead that the newest frame needed
@@ -101,6 +127,8 @@ class PresentationDelay:
             return
         if lateness >= behind or not bursts:
             self._lateness.append(lateness)
+        if self.settled and not bursts:
+            self._margin.arrived(late=lateness > max(self.ticks, self._aim))
         before, self._learned = self._learned, min(self._learned + beats, self.LEARNED)
         if before < self._learned == self.LEARNED:
             few = len(self._lateness) < self.LEARNED // 2  # and slow: none of them is a hiccup
@@ -120,7 +148,8 @@ class PresentationDelay:
     def advance(self, elapsed: int) -> int:
         """Move towards the target over `elapsed` ticks; return the delay."""
         if self.settled:
-            gap = self._target(self.QUANTILE) - self.ticks
+            self._aim = self._target(self.QUANTILE)
+            gap = self._aim - self.ticks
             self.ticks += int(np.clip(gap, -self.FALL * elapsed, self.RISE * elapsed))
         return self.ticks
 
@@ -128,4 +157,5 @@ class PresentationDelay:
         """No earlier than the engine can be."""
         known = np.asarray([*self._lateness] or [0])
         lateness = max(float(np.percentile(known, quantile)), self._behind or 0)
-        return int(np.clip(lateness + self.MARGIN, self.SMALLEST, self.LARGEST))
+        whole = lateness + self._margin.after(lateness)
+        return int(np.clip(whole, self.SMALLEST, self.LARGEST))

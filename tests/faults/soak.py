@@ -14,8 +14,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,8 @@ EDGE = 0.25  # share of the rest whose median is compared, at its beginning and 
 ON_TIME = 0.999  # of the frames
 EARLIEST, LATEST = 40.0, 60.0  # ms that the voice may be before and after its picture (EBU R37)
 GAP = 200.0  # ms between two frames
-VOICE_GAP = 20.0  # ms of the voice, and as long as the machine itself stalled besides
+VOICE_GAP = 20.0  # ms of the voice, and as long as the machine itself stalled before it
+AFTERMATH = 0.3  # seconds in which a stall of the machine is still felt
 AHEAD = 1.0  # seconds that the speaker's player holds: it runs dry after two hours
 BEFORE = 1.0  # seconds before a stretch that are looked at as well, for what reaches into it
 LATE = 0.2  # seconds that a stretch ends before now: what was said then has been heard
@@ -53,6 +55,9 @@ class Sample:
     delay_ms: float
 
 
+Span: TypeAlias = tuple[float, float]  # monotonic seconds, from and to
+
+
 class Fact(NamedTuple):
     """A row of the table."""
 
@@ -68,10 +73,11 @@ class Soak:
 
     samples: list[Sample] = field(default_factory=list)
     wander: list[tuple[float, float]] = field(default_factory=list)  # second; age difference, ms
-    gaps_ms: list[float] = field(default_factory=list)  # in the voice, of sound the microphone had
-    quiet_ms: list[float] = field(default_factory=list)  # silences of the microphone itself
+    repeats: list[float] = field(default_factory=list)  # when a frame was shown once more
+    gaps: list[Span] = field(default_factory=list)  # in the voice, of sound the microphone had
+    quiet: list[Span] = field(default_factory=list)  # silences of the microphone itself
     counts: dict[str, float] = field(default_factory=dict)  # by the run itself, the newest
-    stall: float = 0.0
+    stalls: list[Span] = field(default_factory=list)  # of the machine
     ended: str = ""  # why it ended early
 
     def warm(self) -> list[Sample]:
@@ -92,6 +98,10 @@ class Soak:
             f">= {ON_TIME:.1%}",
             share >= ON_TIME,
         )
+        repeats = [at for at in self.repeats if at >= first.at]
+        stalled = sum(self.stalled(at, at) > 0 for at in repeats)
+        figure = f"{len(repeats)}; {stalled}"
+        yield Fact("repeated frames; of them after a stall of the machine", figure)
         gap = self.counts["gap_ms"]
         yield Fact("longest camera gap, ms", f"{gap:.0f}", f"<= {GAP:.0f}", gap <= GAP)
         latency = " / ".join(f"{self.counts[name]:.0f}" for name in ("p50", "p95", "p99"))
@@ -131,22 +141,26 @@ class Soak:
         yield Fact("clocks drift apart by ppm, at the median", f"{drift:+.1f}")
 
     def _gaps(self) -> Iterator[Fact]:
-        bar = VOICE_GAP + 1000 * self.stall
-        longest = max(self.gaps_ms, default=0.0)
+        own = [1000 * (b - a - self.stalled(a, b)) for a, b in self.gaps]
         yield Fact(
-            "gaps that vcam made in the voice, longest in ms",
-            f"{len(self.gaps_ms)}, {longest:.0f}",
-            f"<= {VOICE_GAP:.0f}, and the machine's stall",
-            longest <= bar,
+            "gaps that vcam made in the voice, longest in ms; less the machine's stalls",
+            f"{len(own)}, {_longest_ms(self.gaps):.0f}; {max(own, default=0.0):.0f}",
+            f"<= {VOICE_GAP:.0f}",
+            max(own, default=0.0) <= VOICE_GAP,
         )
-        quiet = max(self.quiet_ms, default=0.0)
-        yield Fact("silences of the microphone itself", f"{len(self.quiet_ms)}, {quiet:.0f}")
+        quiet = f"{len(self.quiet)}, {_longest_ms(self.quiet):.0f}"
+        yield Fact("silences of the microphone itself, longest in ms", quiet)
 
     def _counted(self) -> Iterator[Fact]:
         for name in ("overflows", "underflows"):
             yield Fact(name, f"{self.counts[name]:.0f}")
-        yield Fact("machine's longest stall, ms", f"{1000 * self.stall:.0f}")
+        stalls = f"{len(self.stalls)}, {_longest_ms(self.stalls):.0f}"
+        yield Fact("stalls of the machine over 5 ms, longest in ms", stalls)
         yield Fact("lived to its end", self.ended or "yes", "yes", not self.ended)
+
+    def stalled(self, begin: float, end: float) -> float:
+        """Seconds that the machine stalled between two moments, or so shortly before."""
+        return sum(b - a for a, b in self.stalls if b >= begin - AFTERMATH and a <= end)
 
     def _ear(self) -> NDArray[np.float64]:
         ages = np.array([age for at, age in self.wander if at >= self.warm()[0].at])
@@ -157,6 +171,10 @@ class Soak:
         at, ages = np.array(self.wander).T
         late = at >= self.warm()[0].at
         return float(3600 * np.polyfit(at[late], ages[late], 1)[0])
+
+
+def _longest_ms(spans: list[Span]) -> float:
+    return 1000 * max((b - a for a, b in spans), default=0.0)
 
 
 def grown(series: list[float]) -> float:
@@ -173,7 +191,7 @@ def soaked(minutes: float) -> Soak:
             _live(Path(name), 60 * minutes, soak)
         except RuntimeError as error:  # as Rig.wait says it
             soak.ended = str(error)
-    soak.stall = machine.longest
+    soak.stalls = machine.seen
     return soak
 
 
@@ -199,14 +217,24 @@ def _watch(rig: Rig, microphone: Listener, seconds: float, soak: Soak) -> None:
         before, until = until, time.monotonic() - LATE
         voice, said = (heard(ear.takes, before - BEFORE, until) for ear in ears)
         _listen(rig, voice, soak)
-        soak.gaps_ms += _within(lost(voice, said), before, until)
-        soak.quiet_ms += _within(said.silences, before, until)
+        soak.gaps += _within(lost(voice, said), before, until)
+        soak.quiet += _within(said.silences, before, until)
+        soak.repeats += _repeats(rig, before, until)
         _forget(rig, ears)
 
 
-def _within(silences: list[tuple[float, float]], begin: float, end: float) -> list[float]:
-    """How long those are, in ms, that ended between two moments."""
-    return [1000 * (b - a) for a, b in silences if begin <= b < end]
+def _within(silences: list[Span], begin: float, end: float) -> list[Span]:
+    """Those that ended between two moments."""
+    return [(a, b) for a, b in silences if begin <= b < end]
+
+
+def _repeats(rig: Rig, begin: float, end: float) -> list[float]:
+    """When, between two moments, the camera got the frame that it had already."""
+    return [
+        when
+        for (_, before), (when, tick) in pairwise(rig.frames()[-int(60 * PERIOD) :])
+        if tick == before and begin <= when < end
+    ]
 
 
 def _forget(rig: Rig, ears: tuple[Listener, Listener]) -> None:
@@ -270,6 +298,8 @@ def as_json(soak: Soak) -> dict[str, Any]:
     return {
         "facts": [fact._asdict() for fact in soak.facts()],
         "counts": soak.counts,
+        "repeats": soak.repeats,
+        "stalls": soak.stalls,
         "samples": [asdict(each) for each in samples],
     }
 
