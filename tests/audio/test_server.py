@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.faults.server import PulseAudio, missing
+from tests.faults.server import PulseAudio
 from vcam.audio.server import ServerWatch
 from vcam.audio.virtual_mic import _made
 from vcam.errors import DeviceError
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PulseAudio]:
-    if reason := missing():
-        pytest.skip(reason)
-    own = PulseAudio(tmp_path)
-    for name in ("XDG_RUNTIME_DIR", "PULSE_SERVER"):
-        monkeypatch.setenv(name, own.environment[name])
-    own.start()
-    yield own
-    own.close()
-
-
-@pytest.fixture
-def watch(server: PulseAudio) -> Iterator[ServerWatch]:
-    following = ServerWatch()
-    following.start()
-    yield following
-    following.close()
 
 
 def answer(watch: ServerWatch, name: str | None = None) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vcam.audio.listeners import Listeners
 from vcam.audio.portaudio import OWN_SINK, OWN_SOURCE
 from vcam.errors import DeviceError
 
@@ -45,7 +46,10 @@ class Look:
 
 
 class ServerWatch:
-    """Follows the server's devices. Without a server, or elsewhere than on Linux, it knows none."""
+    """Follows the server's devices, and keeps who listens to ours from being moved away.
+
+    Without a server, or elsewhere than on Linux, it knows none.
+    """
 
     def __init__(self, changed: Callable[[], None] = lambda: None) -> None:
         """`changed` is called on a thread of its own whenever something may have changed."""
@@ -122,10 +126,12 @@ class ServerWatch:
             self._news = True
             server.event_listen_stop()
 
+        listeners = Listeners(server)
         server.event_mask_set("server", "source", "sink", "source_output")
         server.event_callback_set(changed)
         while not self._stop.is_set():
             self._used, self._news = True, False
+            listeners.keep()
             self._see(_look(server, connection))
             while not (self._news or self._stop.is_set()):
                 server.event_listen(timeout=LISTEN)
