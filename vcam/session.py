@@ -29,7 +29,7 @@ from vcam.stats import Snapshot
 TURN = 0.05  # seconds between two looks of the caller's thread
 LOOK = 0.125  # seconds between two snapshots for whoever watches
 STALL = TICKS_PER_SECOND // 4  # this long without sound, and silence takes its place
-LAG = TICKS_PER_SECOND // 10  # how far behind now the replacing silence stays
+LAG = TICKS_PER_SECOND * 3 // 100  # how far behind now the replacing silence stays
 LONGEST_FILL = 2 * TICKS_PER_SECOND  # what is missing beyond it is left out: nobody was there
 ON_ITS_WAY = 0.03  # seconds of voice that have left already, into the output's own buffers
 BACK = TICKS_PER_SECOND // 10  # how far the voice may go back before it waits instead
@@ -224,8 +224,11 @@ class Session:
             return
         if not self._clock.running and self._stats.seconds() > 1.0:
             self._clock.restart(0)
-        if self._clock.tick() - self.ring.end <= STALL or self.projector.stopped:
+        behind = self._clock.tick() - self.ring.end
+        if behind <= (LAG if self._filled else STALL) or self.projector.stopped:
             return
+        if not self._filled:  # the first of it comes late, which says nothing of the engine
+            self._delay.excuse()
         with self._ear:
             now = self._clock.tick()
             if now - self.ring.end > LONGEST_FILL:  # the machine slept, or was stopped
