@@ -144,17 +144,17 @@ class Soak:
         own = [1000 * (b - a - self.stalled(a, b)) for a, b in self.gaps]
         yield Fact(
             "gaps that vcam made in the voice, longest in ms; less the machine's stalls",
-            f"{len(own)}, {_longest_ms(self.gaps):.0f}; {max(own, default=0.0):.0f}",
+            f"{len(own)}, {longest_ms(self.gaps):.0f}; {max(own, default=0.0):.0f}",
             f"<= {VOICE_GAP:.0f}",
             max(own, default=0.0) <= VOICE_GAP,
         )
-        quiet = f"{len(self.quiet)}, {_longest_ms(self.quiet):.0f}"
+        quiet = f"{len(self.quiet)}, {longest_ms(self.quiet):.0f}"
         yield Fact("silences of the microphone itself, longest in ms", quiet)
 
     def _counted(self) -> Iterator[Fact]:
         for name in ("overflows", "underflows"):
             yield Fact(name, f"{self.counts[name]:.0f}")
-        stalls = f"{len(self.stalls)}, {_longest_ms(self.stalls):.0f}"
+        stalls = f"{len(self.stalls)}, {longest_ms(self.stalls):.0f}"
         yield Fact("stalls of the machine over 5 ms, longest in ms", stalls)
         yield Fact("lived to its end", self.ended or "yes", "yes", not self.ended)
 
@@ -173,7 +173,8 @@ class Soak:
         return float(3600 * np.polyfit(at[late], ages[late], 1)[0])
 
 
-def _longest_ms(spans: list[Span]) -> float:
+def longest_ms(spans: list[Span]) -> float:
+    """Of the longest one."""
     return 1000 * max((b - a for a, b in spans), default=0.0)
 
 

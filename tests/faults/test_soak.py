@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.rig import Handles
 from tests.faults.server import missing
-from tests.faults.soak import Sample, Soak, as_json, grown, soaked
+from tests.faults.soak import Sample, Soak, as_json, grown, longest_ms, soaked
 
 MINUTES = 3.0
 HANDLES = Handles(39, 11, 3, 70.0, 57.0)
@@ -22,7 +22,7 @@ def test_nothing_grows_drifts_or_comes_late() -> None:
     for fact in soak.facts():
         print(fact)
     missed = [fact.what for fact in soak.facts() if not fact.holds]
-    assert not missed or (soak.stalls and missed == ["frames on time"])
+    assert not missed or (longest_ms(soak.stalls) > 100 and missed == ["frames on time"])
 
 
 def made_up(late: int = 0, leak: float = 0.0, files: int = 0, offset: float = 5.0) -> Soak:
