@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pulsectl
 import pytest
@@ -33,22 +34,22 @@ class Meeting:
     @property
     def hears(self) -> str:
         """The source that it is connected to now."""
-        with pulsectl.Pulse("look", server=self._server.environment["PULSE_SERVER"]) as client:
+        with self._client() as client:
             names = {each.index: each.name for each in client.source_list()}
-            for stream in client.source_output_list():
-                if stream.proplist.get("application.name") == self._name:
-                    return names.get(stream.source, "")
-        return ""
+            return next((names.get(each.source, "") for each in self._streams(client)), "")
 
     def move(self, source: str) -> None:
         """As a user does in the desktop's sound settings."""
-        with pulsectl.Pulse("user", server=self._server.environment["PULSE_SERVER"]) as client:
-            (stream,) = [
-                each.index
-                for each in client.source_output_list()
-                if each.proplist.get("application.name") == self._name
-            ]
-            client.source_output_move(stream, client.get_source_by_name(source).index)
+        with self._client() as client:
+            (stream,) = self._streams(client)
+            client.source_output_move(stream.index, client.get_source_by_name(source).index)
+
+    def _client(self) -> pulsectl.Pulse:
+        return pulsectl.Pulse("user", server=self._server.environment["PULSE_SERVER"])
+
+    def _streams(self, client: pulsectl.Pulse) -> list[Any]:
+        streams = client.source_output_list()
+        return [each for each in streams if each.proplist.get("application.name") == self._name]
 
 
 @contextmanager
@@ -68,6 +69,12 @@ def lone(server: PulseAudio) -> None:
     server.unplug("headset")
 
 
+def plug(server: PulseAudio) -> None:
+    """Plug the microphone in, as the default one."""
+    server.plug("desk")
+    server.choose("desk")
+
+
 def settled() -> None:
     """Time for the server to move streams, and for us to move them back."""
     time.sleep(0.5)
@@ -80,8 +87,7 @@ def test_a_meeting_keeps_ours_when_the_only_microphone_goes_and_comes(server: Pu
             server.unplug("desk")
             settled()
             assert (ours.hears, other.hears) == ("vcam", "vcam")  # there is nothing else
-            server.plug("desk")
-            server.choose("desk")
+            plug(server)
             settled()
             assert (ours.hears, other.hears) == ("vcam", "desk_mic")
 
@@ -90,8 +96,7 @@ def test_it_keeps_ours_when_that_was_there_before_any_microphone(server: PulseAu
     for name in ("headset", "desk"):
         server.unplug(name, sink=True)
     with _made(), meetings(server, "vcam") as (ours,):
-        server.plug("desk")
-        server.choose("desk")
+        plug(server)
         settled()
         assert ours.hears == "vcam"
 
@@ -112,8 +117,7 @@ def test_a_user_who_moves_it_has_the_last_word(server: PulseAudio) -> None:
         settled()
         server.unplug("desk")
         settled()
-        server.plug("desk")
-        server.choose("desk")
+        plug(server)
         settled()
         assert ours.hears == "desk_mic"
 
@@ -131,8 +135,7 @@ def test_next_to_nothing_of_the_microphone_itself_is_heard_meanwhile(server: Pul
         for _ in range(3):
             server.unplug("desk")
             time.sleep(0.3)
-            server.plug("desk")
-            server.choose("desk")
+            plug(server)
             time.sleep(0.7)
         found = heard(listener.takes, began, time.monotonic())
         assert sum(end - begin for begin, end in found.silences) > 2.5

@@ -217,10 +217,11 @@ def _watch(rig: Rig, microphone: Listener, seconds: float, soak: Soak) -> None:
         _sample(rig, soak)
         before, until = until, time.monotonic() - LATE
         voice, said = (heard(ear.takes, before - BEFORE, until) for ear in ears)
-        _listen(rig, voice, soak)
+        frames = rig.frames()[-int(60 * PERIOD) :]
+        _listen(frames, voice, soak)
         soak.gaps += _within(lost(voice, said), before, until)
         soak.quiet += _within(said.silences, before, until)
-        soak.repeats += _repeats(rig, before, until)
+        soak.repeats += _repeats(frames, before, until)
         _forget(rig, ears)
 
 
@@ -229,11 +230,11 @@ def _within(silences: list[Span], begin: float, end: float) -> list[Span]:
     return [(a, b) for a, b in silences if begin <= b < end]
 
 
-def _repeats(rig: Rig, begin: float, end: float) -> list[float]:
+def _repeats(frames: list[tuple[float, int]], begin: float, end: float) -> list[float]:
     """When, between two moments, the camera got the frame that it had already."""
     return [
         when
-        for (_, before), (when, tick) in pairwise(rig.frames()[-int(60 * PERIOD) :])
+        for (_, before), (when, tick) in pairwise(frames)
         if tick == before and begin <= when < end
     ]
 
@@ -264,9 +265,9 @@ def _sample(rig: Rig, soak: Soak) -> None:
     soak.counts |= now["latency_ms"]
 
 
-def _listen(rig: Rig, voice: Heard, soak: Soak) -> None:
+def _listen(frames: list[tuple[float, int]], voice: Heard, soak: Soak) -> None:
     """How much older the voice is than the picture."""
-    times, ticks = np.array(rig.frames()[-int(30 * PERIOD) :]).T
+    times, ticks = np.array(frames[-int(30 * PERIOD) :]).T
     whens = np.array([when for when, _, _ in voice.moments])
     if len(whens):
         ages = np.array([age for _, age, _ in voice.moments])
