@@ -75,11 +75,11 @@ def _pip(command: str, *arguments: str) -> None:
 
 
 def _swap_opencv() -> None:
-    """Where libGL is missing, the headless build of OpenCV is the one that works."""
+    """Where libGL or another library is missing, the headless build of OpenCV may load."""
     tried = subprocess.run([PYTHON, "-c", "import cv2"], capture_output=True, text=True)
     if tried.returncode == 0:
         return
-    if "libGL" not in tried.stderr and "libgthread" not in tried.stderr:
+    if "cannot open shared object file" not in tried.stderr:
         sys.exit(f"OpenCV does not load:\n{tried.stderr}")
     _pip("uninstall", *([] if shutil.which("uv") else ["-y"]), "opencv-python")
     _pip("install", "--force-reinstall", "--no-deps", "opencv-python-headless>=5.0")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from vcam.flame import FlameModel
-from vcam.synthetic_files import published
-from vcam.synthetic_flame import EXPRESSIONS, SHAPES, made_up_model
+from vcam.engine.synthetic_files import published
+from vcam.flame.model import FlameModel
+from vcam.flame.synthetic import EXPRESSIONS, SHAPES, made_up_model
 
 __all__ = ["EXPRESSIONS", "SHAPES", "as_published", "made_up_model"]
 

@@ -13,16 +13,16 @@ import sys
 import time
 from pathlib import Path
 
-from vcam import sandbox
-from vcam.convert import Recipe, transform
 from vcam.errors import WeightsError
+from vcam.weights import sandbox
+from vcam.weights.convert import Recipe, transform
 
 
 def main() -> None:
     """Convert all, in turn."""
     jobs = json.loads(sys.stdin.read())
     sandbox.confine()
-    import vcam.checkpoint  # noqa: F401 - before the limits
+    import vcam.tensors.checkpoint  # noqa: F401 - before the limits
 
     sandbox.limit(600 << 20, 300, 1 << 20)
     for path, kind in jobs:

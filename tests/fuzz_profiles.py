@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 import yaml
 
-from tests.test_profile import person, zipped
-from vcam import profile, profile_store
+from tests.profiles.test_profile import person, zipped
 from vcam.errors import ConfigError
-from vcam.picture import read_picture
-from vcam.prepared import read_prepared
+from vcam.photo.enrolled import read_enrolled_photo
+from vcam.photo.picture import read_picture
+from vcam.profiles import profile, store
 
 SLOWEST = 5.0  # seconds a case may take
 # Pieces of YAML that stumble over each other.
@@ -106,7 +106,7 @@ class Fuzz:
         }
         _, jpeg = cv2.imencode(".jpg", np.full((64, 48, 3), 120, np.uint8))
         self.files["photo.jpg"] = jpeg.tobytes()
-        self.archive = profile_store.export("ada", root / "ada.zip").read_bytes()
+        self.archive = store.export("ada", root / "ada.zip").read_bytes()
         self.outcomes = {"refused": 0, "accepted": 0}
 
     def one_profile(self) -> None:
@@ -125,7 +125,11 @@ class Fuzz:
         if kind in self.files:
             content = mutated_bytes(self.files[kind], self.rng)
             (self.folder / kind).write_bytes(content)
-            read = read_picture if kind == "photo.jpg" else lambda path: read_prepared(path.parent)
+            read = (
+                read_picture
+                if kind == "photo.jpg"
+                else lambda path: read_enrolled_photo(path.parent)
+            )
             self._try(lambda: read(self.folder / kind), content)
             (self.folder / kind).write_bytes(self.files[kind])
             return
@@ -134,9 +138,9 @@ class Fuzz:
             source.write_bytes(mutated_bytes(self.archive, self.rng))
         else:
             zipped(source, self._members())
-        self._try(lambda: profile_store.import_(source, "new"), source.read_bytes())
+        self._try(lambda: store.import_(source, "new"), source.read_bytes())
         if (self.home / "new").exists():
-            profile_store.remove("new")
+            store.remove("new")
 
     def _members(self) -> list[tuple[str, bytes]]:
         members = [("profile.yaml", mutated_text(self.settings, self.rng))]

@@ -1,11 +1,20 @@
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from tests.fakes import HandClock
+from vcam import clock
 from vcam.clock import MediaClock
 from vcam.media import TICKS_PER_SECOND
 
 BLOCK = 480
+ROOT = Path(clock.__file__).parent
+OTHERS = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"}
+TIMED = [path for path in sorted(ROOT.rglob("*.py")) if path != Path(clock.__file__)]
 
 
 def drive(clock, hand, seconds, ppm=0.0, jitter=lambda: 0.0, start=0):
@@ -70,3 +79,46 @@ def test_restart_forgets_the_past():
     hand.time += 100
     clock.restart(48_000)
     assert clock.tick() == 48_000
+
+
+def other_clocks(source: str) -> list[int]:
+    """The lines that read a clock of the module `time`, of which Windows has several."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module == "time":
+            found += [node.lineno for alias in node.names if alias.name in OTHERS]
+        elif isinstance(node, ast.Attribute) and node.attr in OTHERS:
+            found.append(node.lineno)
+    return found
+
+
+def test_all_of_vcam_is_timed_by_one_clock():
+    told = {str(path.relative_to(ROOT)): other_clocks(path.read_text("utf-8")) for path in TIMED}
+    wrong = {name: lines for name, lines in told.items() if lines}
+    assert not wrong, f"take vcam.clock.now: {wrong}"
+
+
+@pytest.mark.parametrize(
+    "line", ["from time import monotonic", "a = time.perf_counter()", "f(now=time.monotonic_ns)"]
+)
+def test_another_clock_would_be_found(line):
+    assert other_clocks(line) == [1]
+    assert other_clocks("import time; time.sleep(1)") == []
+
+
+def test_every_process_counts_from_the_same_moment():
+    before = clock.now()
+    code = "from vcam import clock; print(clock.now())"
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, cwd=ROOT.parent,
+    )  # fmt: skip
+    assert before <= float(said.stdout) <= clock.now()
+
+
+def test_it_moves_on_finer_than_a_beat():
+    """In steps of 15.6 ms, as one of Windows' clocks does, no picture could be in time."""
+    end, seen = clock.now() + 1.0, set[float]()
+    while len(seen) < 100:
+        seen.add(now := clock.now())
+        assert now < end or len(seen) > 66

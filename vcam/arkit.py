@@ -19,3 +19,9 @@ NAMES = (
 )  # fmt: skip
 
 INDEX = {name: index for index, name in enumerate(NAMES)}
+
+
+def sides(shape: str) -> list[int]:
+    """The numbers of the blendshapes that `shape` means: itself, or its left and right halves."""
+    names = [shape] if shape in INDEX else [f"{shape}Left", f"{shape}Right"]
+    return [INDEX[name] for name in names]

@@ -4,7 +4,9 @@ VcamError            anything the user can act on: one line and exit code 1
 ├── ConfigError      a setting, profile or command line that cannot be used
 ├── MediaError       a sound or video file that cannot be read or written
 ├── DeviceError      a microphone, camera or sound server that is not there or refuses
-│   └── NotRunning   no vcam is running that could be asked
+│   ├── NoCamera     no virtual camera opens, and none was asked for by name
+│   ├── NotRunning   no vcam is running that could be asked
+│   └── Busy         another vcam of this user is running
 ├── WeightsError     a checkpoint that is missing, damaged, unsafe or of another model
 └── EngineError      the engine process cannot be started or has died
     └── GaveUp       it cannot go on as things are, and may later
@@ -27,8 +29,16 @@ class DeviceError(VcamError):
     """A microphone, camera or sound server that is not there or refuses."""
 
 
+class NoCamera(DeviceError):
+    """No virtual camera opens, and none was asked for by name."""
+
+
 class NotRunning(DeviceError):
     """No vcam is running that could be asked."""
+
+
+class Busy(DeviceError):
+    """Another vcam of this user is running."""
 
 
 class WeightsError(VcamError):

@@ -58,6 +58,17 @@ class Renderer(Protocol):
         ...
 
 
+@runtime_checkable
+class Listening(Protocol):
+    """A renderer whose mouth follows the sound itself; its motions say only where the head is."""
+
+    delay: int  # ticks of sound heard past a motion's tick before it can be drawn, at worst
+
+    def hear(self, sound: AudioChunk) -> None:
+        """Take in `sound`, which starts where the last chunk ended, before motions are drawn."""
+        ...
+
+
 class MouthPainter(Protocol):
     """Frame + nearby sound -> Frame."""
 
@@ -92,6 +103,20 @@ class Holding(Protocol):
 
         The arguments are those of `step`. Where nothing was painted before, the frame itself.
         """
+        ...
+
+
+@runtime_checkable
+class Softening(Protocol):
+    """A mouth painter that knows cheaper ways to paint."""
+
+    @property
+    def details(self) -> int:
+        """How many, besides its best."""
+        ...
+
+    def soften(self, detail: int) -> None:
+        """From the next frame on, paint so many steps below its best, as far as there are any."""
         ...
 
 
@@ -135,6 +160,34 @@ class Recorder(Camera, Protocol):
 
     def hear(self, sound: AudioChunk) -> None:
         """Append `sound`, which goes where its tick says."""
+        ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A camera whose pictures stay."""
+
+    @property
+    def pictures(self) -> int:
+        """How many it has kept; a repeated frame is one."""
+        ...
+
+
+@runtime_checkable
+class Watched(Protocol):
+    """A camera that may know whether anybody watches it."""
+
+    def readers(self) -> int | None:
+        """How many programs watch, at least; None when that cannot be known. Disturbs nobody."""
+        ...
+
+
+@runtime_checkable
+class Naming(Protocol):
+    """A camera that may know who watches it."""
+
+    def watchers(self) -> list[str]:
+        """Names of programs, as far as the system tells; asking takes a while."""
         ...
 
 

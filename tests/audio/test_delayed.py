@@ -4,8 +4,8 @@ import pytest
 from tests.fakes import tone
 from vcam.audio.delayed import FADE, FASTEST, JUMP, ROOM, DelayedVoice, Follower, Interpolator
 from vcam.audio.ring import RingBuffer
+from vcam.live.playout import PresentationDelay
 from vcam.media import TICKS_PER_SECOND
-from vcam.playout import PresentationDelay
 
 BLOCK = 480
 MS = TICKS_PER_SECOND / 1000
@@ -83,6 +83,47 @@ def test_a_leap_fades_without_a_click():
     assert (
         np.abs(after[FADE:] - tone(4.0, 500)[48_000 + 5 * JUMP + BLOCK :][FADE:BLOCK]).max() < 1e-3
     )
+
+
+def words(seconds: float, word: float = 0.4, pause: float = 0.3):
+    """Tones of 440 Hz, with pauses between them."""
+    sound = tone(seconds, 440)
+    beat = (np.arange(len(sound)) / TICKS_PER_SECOND) % (word + pause)
+    edge = np.clip(np.minimum(beat, word - beat) / 0.01, 0.0, 1.0)
+    return (sound * edge).astype(np.float32)
+
+
+def heard_length(samples) -> float:
+    """Seconds of sound in it."""
+    return float((np.abs(samples) > 0.02).sum()) / (np.abs(tone(1.0, 440)) > 0.02).sum()
+
+
+@pytest.mark.parametrize("sooner", [0.05, 0.12, 0.5])
+def test_who_is_patient_catches_up_in_pauses_and_leaves_no_word_out(sooner):
+    sound = words(8.0)
+    voice, begin = DelayedVoice(ring_of(sound)), 9600.0
+    blocks = [voice.read(BLOCK, begin + n * BLOCK) for n in range(10)]
+    lead = begin + sooner * TICKS_PER_SECOND
+    for n in range(10, 600):
+        blocks.append(voice.read(BLOCK, lead + n * BLOCK, patient=True))
+    got = np.concatenate(blocks)
+    assert abs(voice.follower.error) < 2 * MS
+    ends = int(voice.follower.tick)
+    assert abs(heard_length(got) - heard_length(sound[int(begin) : ends])) < 0.02
+    steepest = np.abs(np.diff(tone(0.1, 440))).max() * (1 + FASTEST) + 1e-3
+    assert np.abs(np.diff(got)).max() < steepest  # no click
+
+
+def test_a_rest_begins_and_ends_without_a_click():
+    voice = DelayedVoice(ring_of(tone(4.0, 500)))
+    blocks = [voice.read(BLOCK, 48_000.0), voice.rest(BLOCK), voice.rest(BLOCK)]
+    blocks.append(voice.read(BLOCK, 48_000.0 + BLOCK))
+    joined = np.concatenate(blocks)
+    steepest = np.abs(np.diff(tone(0.1, 500))).max() + 1.1 / FADE
+    assert np.abs(np.diff(joined)).max() < steepest
+    assert np.abs(joined[BLOCK + FADE : 3 * BLOCK]).max() == 0.0
+    silent = DelayedVoice(ring_of(tone(1.0)))
+    assert np.abs(silent.rest(BLOCK)).max() == 0.0
 
 
 def test_a_picture_that_comes_ever_sooner_is_followed_closely():

@@ -88,6 +88,27 @@ def test_a_looping_file_goes_on(tmp_path: Path) -> None:
     assert np.abs(sound - np.tile(voice, 3)).max() < 1e-4
 
 
+def test_a_file_waits_until_it_is_time_for_it_and_loses_nothing(tmp_path: Path) -> None:
+    listener, go = Listener(0.03), threading.Event()
+    source = WavFile(write_wav(tmp_path / "a.wav", tone(0.03)), listener, ready=go.is_set)
+    source.start()
+    time.sleep(0.05)
+    assert source.waiting
+    assert not listener.blocks
+    go.set()
+    assert listener.enough.wait(5)
+    source._thread.join(5)
+    assert (source.waiting, source.finished) == (False, True)
+
+
+def test_a_file_that_never_began_can_be_closed(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", tone(0.03))
+    source = WavFile(path, Listener(), ready=lambda: False)
+    source.start()
+    source.close()
+    assert not source._thread.is_alive()
+
+
 def test_a_long_sleep_of_the_machine_loses_sound_instead_of_replaying_it(tmp_path: Path) -> None:
     crank, listener = Crank(), Listener()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.server import PulseAudio
+from tests.faults.server import Server
 from vcam.audio.server import ServerWatch
 from vcam.audio.virtual_mic import _made
 from vcam.errors import DeviceError
@@ -33,14 +33,14 @@ def soon(holds: Callable[[], bool]) -> bool:
     return True
 
 
-def test_the_default_is_followed(server: PulseAudio, watch: ServerWatch) -> None:
+def test_the_default_is_followed(server: Server, watch: ServerWatch) -> None:
     assert answer(watch).endswith(":desk_mic")
     server.choose("headset")
     assert soon(lambda: answer(watch).endswith(":headset_mic"))
 
 
 def test_a_named_microphone_is_another_one_after_it_was_unplugged(
-    server: PulseAudio, watch: ServerWatch
+    server: Server, watch: ServerWatch
 ) -> None:
     before = answer(watch, "desk_mic")
     assert before == answer(watch, "desk-microphone") == answer(watch, "DESK_mic")
@@ -52,7 +52,7 @@ def test_a_named_microphone_is_another_one_after_it_was_unplugged(
 
 
 def test_what_loudspeakers_play_never_takes_the_place_of_the_last_microphone(
-    server: PulseAudio, watch: ServerWatch
+    server: Server, watch: ServerWatch
 ) -> None:
     assert answer(watch).endswith("_mic")
     for name in ("desk", "headset"):
@@ -60,7 +60,7 @@ def test_what_loudspeakers_play_never_takes_the_place_of_the_last_microphone(
     assert soon(lambda: answer(watch) == "there is no microphone any more")
 
 
-def test_our_own_microphone_is_never_meant(server: PulseAudio, watch: ServerWatch) -> None:
+def test_our_own_microphone_is_never_meant(server: Server, watch: ServerWatch) -> None:
     assert not watch.has_virtual_microphone
     with _made():
         assert soon(lambda: watch.has_virtual_microphone)
@@ -69,17 +69,20 @@ def test_our_own_microphone_is_never_meant(server: PulseAudio, watch: ServerWatc
         assert soon(lambda: not watch.has_virtual_microphone)
 
 
-def test_who_listens_to_our_own_microphone_is_known(server: PulseAudio, watch: ServerWatch) -> None:
+def test_who_listens_to_our_own_microphone_is_known(server: Server, watch: ServerWatch) -> None:
     assert watch.is_heard  # as long as it is not known better
+    assert watch.listeners is None
     with _made():
         assert soon(lambda: not watch.is_heard)
         for source in ("vcam", "vcam_voice.monitor"):
             command = ["parec", f"--device={source}", "--latency-msec=20"]
             listener = subprocess.Popen(command, env=server.environment, stdout=subprocess.DEVNULL)
             assert soon(lambda: watch.is_heard)
+            assert watch.listeners == ("parec",)
             listener.terminate()
             listener.wait(10)
             assert soon(lambda: not watch.is_heard)
+            assert watch.listeners == ()
         other = ["parec", "--device=desk_mic"]
         listener = subprocess.Popen(other, env=server.environment, stdout=subprocess.DEVNULL)
         time.sleep(0.5)
@@ -88,9 +91,7 @@ def test_who_listens_to_our_own_microphone_is_known(server: PulseAudio, watch: S
         listener.wait(10)
 
 
-def test_a_server_that_was_killed_comes_back_as_another(
-    server: PulseAudio, watch: ServerWatch
-) -> None:
+def test_a_server_that_was_killed_comes_back_as_another(server: Server, watch: ServerWatch) -> None:
     before = answer(watch)
     server.kill()
     assert soon(lambda: answer(watch) == "the sound server does not answer")
@@ -99,7 +100,7 @@ def test_a_server_that_was_killed_comes_back_as_another(
     assert answer(watch) != before
 
 
-def test_a_server_that_hangs_keeps_nobody_waiting(server: PulseAudio, watch: ServerWatch) -> None:
+def test_a_server_that_hangs_keeps_nobody_waiting(server: Server, watch: ServerWatch) -> None:
     server.freeze()
     time.sleep(0.6)
     began = time.monotonic()
@@ -109,7 +110,7 @@ def test_a_server_that_hangs_keeps_nobody_waiting(server: PulseAudio, watch: Ser
     server.thaw()
 
 
-def test_a_change_is_told_at_once(server: PulseAudio) -> None:
+def test_a_change_is_told_at_once(server: Server) -> None:
     told: list[float] = []
     following = ServerWatch(lambda: told.append(time.monotonic()))
     following.start()

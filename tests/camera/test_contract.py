@@ -22,16 +22,20 @@ def grey(number: int) -> Frame:
     return Frame(number * frame_ticks(FPS), np.full((*SIZE[::-1], 3), 40 + number, np.uint8))
 
 
-@pytest.fixture(params=["none", "file", pytest.param("virtual", marks=pytest.mark.device)])
+@pytest.fixture(
+    params=["none", "file", "pipewire", pytest.param("virtual", marks=pytest.mark.device)]
+)
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """A way to open the camera again and again; all are closed at the end."""
-    names = {"none": "none", "file": str(tmp_path / "film.mp4"), "virtual": "auto"}
+    names = {"file": str(tmp_path / "film.mp4"), "virtual": "v4l2loopback"}
+    if request.param == "pipewire":
+        request.getfixturevalue("picture_server")
     if request.param == "virtual" and not virtual.devices():
         pytest.skip(f"no virtual camera: {virtual.no_device()}")
     cameras: list[Camera] = []
 
     def another() -> Camera:
-        cameras.append(open_camera(names[request.param], SIZE, FPS))
+        cameras.append(open_camera(names.get(request.param, request.param), SIZE, FPS))
         return cameras[-1]
 
     yield another

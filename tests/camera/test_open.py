@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +20,7 @@ SIZE = (64, 64)
 
 def test_every_backend_of_the_table_loads() -> None:
     assert {load(name).__name__ for name in BACKENDS} == {
-        "VirtualCamera", "VideoFile", "MemoryCamera"
+        "VirtualCamera", "PipeWireCamera", "VideoFile", "MemoryCamera"
     }  # fmt: skip
 
 
@@ -68,3 +70,20 @@ def test_who_writes_to_a_device_is_found(tmp_path: Path) -> None:
     assert v4l2.senders("/dev/video77") == []
     with Path("/dev/zero").open("rb"):
         assert not any("pytest" in who for who in v4l2.senders("/dev/zero"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_who_reads_a_device_is_named_and_neither_its_sender_nor_we() -> None:
+    script = 'f = open("/dev/zero", {mode!r}); print(flush=True); input()'
+    with contextlib.ExitStack() as ending, Path("/dev/zero").open("rb"):
+        for mode in ("rb", "r+b", "wb"):
+            child = subprocess.Popen(
+                [sys.executable, "-c", script.format(mode=mode)],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+            ending.callback(child.communicate, b"\n")
+            assert child.stdout
+            child.stdout.readline()
+        named = v4l2.watchers("/dev/zero")
+    assert len([name for name in named if name.startswith("python")]) == 1  # two, of one name
+    assert v4l2.watchers("/dev/video77") == []

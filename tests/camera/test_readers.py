@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.platforms import not_on_windows
 from vcam.camera import readers as module
 from vcam.camera.readers import readers
+
+pytestmark = not_on_windows("the camera's driver is Linux's")
 
 
 @pytest.fixture

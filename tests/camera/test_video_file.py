@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import threading
@@ -192,6 +191,22 @@ def test_a_film_without_a_picture_is_not_kept(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_film_that_ends_before_its_first_frame_shows_what_was_shown(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / "film.mp4", SIZE, FPS) as film:
+        film.hear(AudioChunk(0, tone(0.01)))
+        film.send(coded(7, -1))
+        film.send(coded(8, -1))
+    assert film.pictures == 1
+    assert len(pictures(tmp_path / "film.mp4")) == 1
+
+
+def test_pictures_are_counted(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / "film.mp4", SIZE, FPS) as film:
+        for number in (0, 0, 1, 3):
+            film.send(coded(number, number * STEP))
+    assert film.pictures == 3
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a limit on file sizes is POSIX's")
 @pytest.mark.parametrize("seconds", [1, 30])
 def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, seconds: int) -> None:
@@ -207,7 +222,7 @@ from vcam.camera.video_file import VideoFile
 from vcam.errors import MediaError
 from vcam.media import Frame
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, {resource.RLIM_INFINITY}))
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
 noise = np.random.default_rng(1)
 try:
     with VideoFile(Path({str(tmp_path / "film.mp4")!r}), (128, 96), 30) as film:

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from tests.conftest import write_wav
 from tests.device.clicks import PERIOD, pattern
+from tests.device.machine import Stalls
 from tests.device.recorders import (
     Heard,
     Seen,
@@ -44,6 +45,7 @@ WITNESSED = "witness.txt"
 LOOK = 20.0  # seconds between two looks at what it holds
 STARTS_WITHIN = 120.0  # seconds: the test machine has one slow processor
 SETTLING = 10.0  # seconds after the first click that do not count: the delay is still learned
+ENOUGH = 30  # pictures that tell something
 EARLY, LATE, MEAN = -60.0, 40.0, 15.0  # ms: the broadcasters' window (EBU R37), and of the mean
 
 
@@ -57,6 +59,10 @@ class Plan:
     size: int = 512
     fps: int = 30
     settling: float = SETTLING
+
+
+class TooFew(AssertionError):
+    """So little was seen or heard that it says nothing of offsets."""
 
 
 class Vitals(NamedTuple):
@@ -85,6 +91,7 @@ class Offsets:
     by_minute_worst: tuple[float, ...]  # 95 % are nearer to zero
     vitals: tuple[Vitals, ...]
     gaps: tuple[float, ...]  # seconds of missing sound
+    calm: float = 1.0  # share of the pictures that no stall of the machine was near; judged alone
 
     @property
     def good(self) -> bool:
@@ -93,9 +100,16 @@ class Offsets:
 
 
 def measure(
-    plan: Plan, ear: Ear, folder: Path, disturb: Callable[[int], None] = lambda pid: None
+    plan: Plan,
+    ear: Ear,
+    folder: Path,
+    disturb: Callable[[int], None] = lambda pid: None,
+    stalls: Stalls | None = None,
 ) -> Offsets:
-    """Carry out `plan`; `folder` is for its files, `disturb` is called with vcam's pid half-way."""
+    """Carry out `plan`; `folder` is for its files, `disturb` is called with vcam's pid half-way.
+
+    Pictures that were shown soon after one of the machine's `stalls` do not count.
+    """
     sound = write_wav(folder / "pattern.wav", pattern(plan.seconds, VOICE))
     with contextlib.ExitStack() as closing:
         vcam = closing.enter_context(running(plan, ear, folder))
@@ -110,7 +124,8 @@ def measure(
         last = finished(vcam)
     picture = folder / "picture.nut"
     seen = read_pictures(picture) if plan.device else _witnessed(folder / WITNESSED)
-    return evaluated(plan, seen, read_sound(folder / "sound.nut", wall), last, grown)
+    heard = read_sound(folder / "sound.nut", wall)
+    return evaluated(plan, seen, heard, last, grown, stalls or Stalls())
 
 
 @contextlib.contextmanager
@@ -171,19 +186,32 @@ def finished(vcam: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def evaluated(
-    plan: Plan, seen: Seen, heard: Heard, last: dict[str, Any], vitals: tuple[Vitals, ...]
+    plan: Plan,
+    seen: Seen,
+    heard: Heard,
+    last: dict[str, Any],
+    vitals: tuple[Vitals, ...],
+    stalls: Stalls,
 ) -> Offsets:
-    """What it comes to."""
+    """What it comes to; `TooFew` if that is nothing."""
     clicks = heard.times()
+    if not len(clicks):
+        raise TooFew("no click was heard")
     times, offsets = offsets_of(seen, clicks)
     counts = times > clicks[0] + plan.settling
     times, offsets = times[counts], offsets[counts]
+    if len(times) < 2:
+        raise TooFew("no picture was seen that has heard a click")
+    new_per_second = len(offsets) / (times[-1] - times[0])
+    calm = stalls.calm(times)
+    if calm.sum() >= ENOUGH:  # else it is the machine's word, and told as such
+        times, offsets = times[calm], offsets[calm]
     minutes = ((times - times[0]) // 60).astype(int)
     return Offsets(
         engine=plan.engine,
         pictures=len(offsets),
         clicks=len(clicks),
-        new_per_second=len(offsets) / (times[-1] - times[0]),
+        new_per_second=new_per_second,
         mean=float(offsets.mean()),
         p5=float(np.percentile(offsets, 5)),
         p95=float(np.percentile(offsets, 95)),
@@ -196,6 +224,7 @@ def evaluated(
         ),
         vitals=vitals,
         gaps=tuple(gap for when, gap in heard.silences if when > clicks[0] + plan.settling),
+        calm=float(calm.mean()),
     )
 
 
@@ -213,12 +242,12 @@ def offsets_of(
 
 def table(results: list[Offsets]) -> str:
     """For people."""
-    lines = ["engine     new/s  delay    mean      p5     p95   worst  told  gaps  verdict"]
+    lines = ["engine     new/s  delay    mean      p5     p95   worst  told  gaps  calm  verdict"]
     for each in results:
         lines.append(
             f"{each.engine:9} {each.new_per_second:6.1f} {each.delay_ms:6.0f} {each.mean:7.1f} "
             f"{each.p5:7.1f} {each.p95:7.1f} {each.worst:7.1f} {each.told_ms:5.1f} "
-            f"{len(each.gaps):5} {'ok' if each.good else '  FAILS'}"
+            f"{len(each.gaps):5} {each.calm:5.0%} {'ok' if each.good else '  FAILS'}"
         )
     return "\n".join(lines)
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.device.browser import report
 from tests.device.conftest import FPS, QUARTERS, SIZE, check_codes, feeding, picture
+from tests.device.machine import Machine
 from vcam.camera import v4l2
 from vcam.camera.open import open_camera
 from vcam.media import Frame
@@ -16,7 +17,7 @@ from vcam.media import Frame
 pytestmark = pytest.mark.device
 
 
-def test_a_web_page_sees_what_is_sent(device: str) -> None:
+def test_a_web_page_sees_what_is_sent(device: str, machine: Machine) -> None:
     """Name, size, rate, order, colours and codes."""
     camera = open_camera(device, (SIZE, SIZE), FPS)
     camera.send(Frame(0, picture(0)))
@@ -33,6 +34,7 @@ def test_a_web_page_sees_what_is_sent(device: str) -> None:
     assert found["size"] == [SIZE, SIZE]
     assert round(found["settings"]["frameRate"]) == FPS
     assert codes[-1] <= sent
-    check_codes(codes.tolist(), [each["time"] / 1000 for each in seen])
-    assert rate > FPS / 4  # loose: the test machine has one slow processor
+    check_codes(codes.tolist(), [each["time"] / 1000 for each in seen], machine)
+    # loose: the test machine has one slow processor
+    machine.hold(rate > FPS / 4 * machine.pace, f"{rate:.1f} pictures a second")
     assert np.abs(np.array(seen[-1]["colours"]) - QUARTERS).max() <= 12

@@ -14,6 +14,7 @@ from tests.device.av_offset import EARLY, LATE, VOICE, Plan, offsets_of, running
 from tests.device.browser import report
 from tests.device.clicks import PERIOD, ClickFinder, pattern
 from tests.device.conftest import FPS
+from tests.device.machine import Machine
 from tests.device.recorders import Heard, Seen
 from tests.device.sound import CARD, hearing
 
@@ -24,7 +25,9 @@ BLOCK = 128  # samples, of WebAudio
 ALIKE = 0.4  # of a click that has been through Opus
 
 
-def test_a_call_gets_picture_and_sound_together(device: str, tmp_path: Path) -> None:
+def test_a_call_gets_picture_and_sound_together(
+    device: str, tmp_path: Path, machine: Machine
+) -> None:
     """In order, and in the middle within the broadcasters' window at the far end of the call."""
     if not CARD.exists():
         pytest.skip("no virtual camera with a loopback sound card beside it; modprobe snd-aloop")
@@ -43,9 +46,11 @@ def test_a_call_gets_picture_and_sound_together(device: str, tmp_path: Path) -> 
     )
     steps = np.diff(seen.codes) % PERIOD
     assert (steps < PERIOD / 2).mean() > 0.99  # in order
-    assert rate > FPS / 4  # loose: the test machine has one slow processor
-    assert len(offsets) > 40
-    assert EARLY <= np.median(offsets) <= LATE  # WebRTC moves it by steps of 20 ms
+    # loose: the test machine has one slow processor
+    machine.hold(rate > FPS / 4 * machine.pace, f"{rate:.1f} pictures a second")
+    machine.hold(len(offsets) > 40 * machine.pace, f"{len(offsets)} pictures with a click")
+    middle = float(np.median(offsets))  # WebRTC moves it by steps of 20 ms
+    machine.hold(EARLY <= middle <= LATE, f"pictures are {middle:.0f} ms late")
 
 
 def seen_by(found: dict[str, Any]) -> Seen:

@@ -14,12 +14,13 @@ import pytest
 
 from tests.device.browser import browsing
 from tests.device.conftest import FPS, SIZE, feeding, picture
+from tests.device.machine import Machine
 from tests.device.runs import ROOT, STARTS_WITHIN, command, long_voice, started
 from vcam.camera import v4l2
 from vcam.camera.open import open_camera
 from vcam.errors import DeviceError
 from vcam.media import Frame
-from vcam.render.head3d_look import LOOKS
+from vcam.render.head3d.look import LOOKS
 
 pytestmark = pytest.mark.device
 ENOUGH = 2 * FPS  # pictures of a run
@@ -65,7 +66,9 @@ def meeting() -> Iterator[Meeting]:
         yield Meeting(reported)
 
 
-def test_a_meeting_stays_while_vcam_starts_again(device: str, tmp_path: Path) -> None:
+def test_a_meeting_stays_while_vcam_starts_again(
+    device: str, tmp_path: Path, machine: Machine
+) -> None:
     """It shows the second run, which is somebody else, and nothing of the first again."""
     voice = long_voice(tmp_path / "voice.wav")
     settings = {"VCAM_PROFILES": str(_profiles(tmp_path))}
@@ -78,12 +81,15 @@ def test_a_meeting_stays_while_vcam_starts_again(device: str, tmp_path: Path) ->
         with started(device, voice, "--profile", "river", environment=settings):
             second = page.see()
     print(f"longest wait {page.longest_wait:.1f} s; {_told(first)}, then {_told(second)}")
-    assert page.openings == 1 or page.longest_wait > GIVES_UP  # a starved machine starts slowly
+    waited = page.longest_wait  # a starved machine starts slowly
+    machine.hold(page.openings == 1 or waited > GIVES_UP, f"opened {page.openings} times")
     assert [_face(first), _face(second)] == list(FACES)
     assert second[0]["code"] < first[-1]["code"]
 
 
-def test_a_meeting_survives_that_another_size_is_refused(device: str, tmp_path: Path) -> None:
+def test_a_meeting_survives_that_another_size_is_refused(
+    device: str, tmp_path: Path, machine: Machine
+) -> None:
     """It could not be told of it; vcam says so and ends, and the old size works again."""
     words = command(device, long_voice(tmp_path / "voice.wav"), "--size", "256")
     with contextlib.ExitStack() as stack:
@@ -96,13 +102,13 @@ def test_a_meeting_survives_that_another_size_is_refused(device: str, tmp_path: 
             second = page.see(5000)
         refused = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     print(f"longest wait {page.longest_wait:.1f} s; {refused.stderr.strip()}")
-    assert page.openings == 1
+    machine.hold(page.openings == 1, f"opened {page.openings} times")
     assert {tuple(each["size"]) for each in second} == {(SIZE, SIZE)}
     assert refused.returncode == 1
     assert "stays at 512x512 and cannot show 256x256" in refused.stderr
 
 
-def test_a_meeting_that_gave_the_camera_up_gets_it_again(device: str) -> None:
+def test_a_meeting_that_gave_the_camera_up_gets_it_again(device: str, machine: Machine) -> None:
     """After a long pause Chromium ends the stream; who asks for it again sees the second run."""
     with contextlib.ExitStack() as stack:
         with sending(device, 1000):
@@ -112,7 +118,7 @@ def test_a_meeting_that_gave_the_camera_up_gets_it_again(device: str) -> None:
         with sending(device, 5000):
             page.see(5000)
     print(f"longest wait {page.longest_wait:.1f} s, opened {page.openings} times")
-    assert page.openings == 2
+    machine.hold(page.openings == 2, f"opened {page.openings} times")
 
 
 @contextlib.contextmanager

@@ -19,13 +19,13 @@ from pathlib import Path
 from tests.device.clicks import ClickFinder
 from tests.device.losable import GONE
 from vcam import tickcode
-from vcam.backends import MOTION, MOUTH, RENDERER, Asked, Backend
 from vcam.camera import open as cameras
-from vcam.cli import main
+from vcam.cli.main import main
+from vcam.engine.backends import MOTION, MOUTH, RENDERER, Asked, Backend
 from vcam.media import TICKS_PER_SECOND, AudioChunk, BlendshapeFace, Frame, Motion
-from vcam.motion.visemes import VisemeMotion
+from vcam.motion.visemes.model import VisemeMotion
 from vcam.mouth.passthrough import Passthrough
-from vcam.render.head3d import Head3dRenderer
+from vcam.render.head3d.renderer import Head3dRenderer
 
 NO_CLICK = 0xFFFF  # the code of a picture that has heard none
 WITNESS = "VCAM_WITNESS"  # names the file that a WitnessCamera writes
@@ -105,7 +105,7 @@ def _late(asked: Asked) -> LateMouth:
     return LateMouth(_asked("late") * TICKS_PER_SECOND // 1000)
 
 
-def _take_part() -> None:
+def take_part() -> None:
     """Stand in for the embedded stages: an engine of others gives up when it is too slow."""
     MOTION["visemes"] = Backend(_listening, BlendshapeFace)
     RENDERER["head3d"] = Backend(_timecode, BlendshapeFace)
@@ -116,6 +116,6 @@ def _take_part() -> None:
 
 
 if __name__ in ("__main__", "__mp_main__"):  # the latter is what an engine process calls it
-    _take_part()
+    take_part()
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -14,6 +14,8 @@ from vcam.media import TICKS_PER_SECOND
 
 BEFORE = 2.0  # seconds before a fault that tell how it should be
 CURRENT = 0.25  # seconds that picture and voice may be older or younger than before a fault
+OUTPUT = 0.05  # seconds that the voice takes beside the presentation delay
+RAW = 0.75  # of all that, by which what was not delayed is younger
 STEADY = 1.0  # seconds that they must stay so
 SHARE = 0.9  # of the moments in that time
 BURST = 0.1  # seconds in which a burst of frames would be seen
@@ -48,6 +50,7 @@ class Spoken:
     recovery: float  # seconds from the cure to a current voice
     stale: float  # seconds of voice after the cure that were older than they should be
     foreign: float  # seconds of what another microphone heard
+    raw: float  # seconds that were far too young: the microphone itself
 
 
 Delays = Sequence[tuple[float, float]]  # monotonic second, presentation delay in seconds
@@ -83,13 +86,30 @@ def spoken(heard: Heard, delays: Delays, outage: Outage, end: float, away: bool)
     ages = np.array([age for _, age, _ in heard.moments]) - _at(times, delays)
     before = ages[(times > outage.begin - BEFORE) & (times < outage.begin)]
     usual = float(np.median(before)) if len(before) else NEVER
-    recovery = _recovery(times, np.abs(ages - usual) < CURRENT, outage.cured)
+    raw = (times > outage.begin) & _is_raw(ages, usual, _at(times, delays))
+    recovery = _recovery(times, ~raw & (np.abs(ages - usual) < CURRENT), outage.cured)
     since = outage.cured + recovery if away else outage.begin
     gaps = [b - max(a, since) for a, b in heard.silences if b > since and a < end]
     stale = (times > outage.cured) & (ages > usual + CURRENT) & (ages < usual + 10)
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     foreign = sum(microphone != 0 for _, _, microphone in heard.moments)
-    return Spoken(max([0.0, *gaps]), recovery, float(stale.sum()) * step, foreign * step)
+    return Spoken(
+        max([0.0, *gaps]),
+        recovery,
+        float(stale.sum()) * step,
+        foreign * step,
+        float(raw.sum()) * step,
+    )
+
+
+def _is_raw(ages: Numbers, usual: float, delays: Numbers) -> NDArray[np.bool_]:
+    """Which moments are far younger than `delays` make them. What is very old wraps around.
+
+    Ages are all off by what the speaker's player holds, up to 0.1 s, which changes when it begins
+    anew: so only the difference tells, and most of the way to the microphone itself.
+    """
+    younger = np.isfinite(usual) & (ages - usual < -RAW * (delays + OUTPUT))
+    return younger & (ages + delays > -CURRENT)
 
 
 def _at(times: Numbers, delays: Delays) -> Numbers:

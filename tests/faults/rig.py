@@ -19,8 +19,10 @@ from typing import Any
 import psutil
 
 from tests.faults import subject
-from tests.faults.server import MICROPHONES, PulseAudio
+from tests.faults.server import MICROPHONES, Server, own
 from tests.faults.voice import AHEAD, Listener, Speaker
+from tests.remote.lab import ENGINE, Lab
+from tests.remote.machines import Machine
 
 ROOT = Path(__file__).parents[2]
 PROFILE = "version: 2\ntitle: Faults\nmotion: visemes\nrenderer: head3d\nmouth: passthrough\n"
@@ -62,7 +64,7 @@ class Rig:
     """A live run under test."""
 
     folder: Path
-    server: PulseAudio | None
+    server: Server | None
     process: subprocess.Popen[str]
     speaker: Speaker | None
     listener: Listener | None
@@ -70,6 +72,7 @@ class Rig:
     errors: list[str] = field(default_factory=list)
     heard_of: list[str] = field(default_factory=list)  # what it answered when asked
     happened: int = 0  # faults so far
+    lab: Lab | None = None  # the machine that its engine is on, where that is another
 
     def now(self) -> dict[str, Any]:
         """The newest look at the run."""
@@ -110,7 +113,7 @@ class Rig:
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the run through its control socket."""
-        from vcam import control
+        from vcam.control import server as control
 
         found = next((self.folder / "runtime").rglob("*.sock"))
         return control.ask(request, found)
@@ -144,18 +147,19 @@ def running(
     sound: bool,
     environment: Mapping[str, str] | None = None,
     ahead: float = AHEAD,
+    far: bool = False,
     **settings: Any,
 ) -> Iterator[Rig]:
     """A live run with `settings` of RunConfig; with a sound server of its own if `sound`.
 
-    Who speaks into its microphones holds `ahead` seconds.
+    Who speaks into its microphones holds `ahead` seconds. `far`: its engine is elsewhere.
     """
     with contextlib.ExitStack() as stack:
         server, speaker, listener = None, None, None
         (folder / "runtime").mkdir(mode=0o700)
         around = os.environ | {"XDG_RUNTIME_DIR": str(folder / "runtime")}
         if sound:
-            server = PulseAudio(folder / "runtime")
+            server = own(folder / "runtime")
             stack.callback(server.close)
             server.start()
             around = server.environment
@@ -163,31 +167,52 @@ def running(
             stack.callback(speaker.close)
         readers: list[threading.Thread] = []
         stack.callback(lambda: [reader.join(5) for reader in readers])
-        process = _started(folder, dict(around) | dict(environment or {}), sound, settings)
-        stack.callback(_end, process)
+        furnish(folder)
+        if not sound:
+            settings["voice"] = "none"
+        lab = stack.enter_context(_elsewhere(folder)) if far else None
+        if lab:
+            around, settings["engine"] = around | {"XDG_DATA_HOME": str(folder / "laptop")}, ENGINE
+        process = started(folder, dict(around) | dict(environment or {}), settings)
+        stack.callback(end, process)
         if server is not None:
             listener = Listener("vcam", server.environment)
             stack.callback(listener.close)
-        rig = Rig(folder, server, process, speaker, listener)
+        rig = Rig(folder, server, process, speaker, listener, lab=lab)
         readers += _follow(rig)
         yield rig
 
 
-def _started(
-    folder: Path, environment: dict[str, str], sound: bool, settings: dict[str, Any]
-) -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def _elsewhere(folder: Path) -> Iterator[Lab]:
+    """Another machine with an engine, which the run's knows."""
+    with Machine(folder / "laptop"):
+        lab = Lab(folder)
+    with lab:
+        yield lab
+
+
+def furnish(folder: Path) -> None:
+    """The profiles that a run may show."""
     for name, text in (("faults", PROFILE), ("other", OTHER)):
         (folder / "profiles" / name).mkdir(parents=True)
         (folder / "profiles" / name / "profile.yaml").write_text(text)
-    environment["VCAM_PROFILES"] = str(folder / "profiles")
-    environment["VCAM_FAULTS"] = environment["XDG_STATE_HOME"] = str(folder)
+
+
+def started(
+    folder: Path,
+    environment: Mapping[str, str],
+    settings: Mapping[str, Any],
+    output: int = subprocess.PIPE,
+) -> subprocess.Popen[str]:
+    """A run with `settings` of RunConfig; it prints a line of JSON for each look at it."""
+    own = {"VCAM_PROFILES": folder / "profiles", "VCAM_FAULTS": folder, "XDG_STATE_HOME": folder}
+    around = {**environment, **{name: str(path) for name, path in own.items()}}
     asked = {"profile": "faults", "camera": "none", "size": SIZE} | settings
     asked["camera"] = asked["camera"].format(folder=folder)
-    if not sound:
-        asked["voice"] = "none"
     return subprocess.Popen(
         [sys.executable, "-m", "tests.faults.subject", json.dumps(asked)],
-        env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=around, cwd=ROOT, stdout=output, stderr=output, text=True,
         start_new_session=True,
     )  # fmt: skip
 
@@ -213,7 +238,8 @@ def _follow(rig: Rig) -> list[threading.Thread]:
     return readers
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[str]) -> None:
+    """Politely, or else by force."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGCONT)
         process.terminate()

@@ -12,11 +12,15 @@ import psutil
 
 from tests.faults.measure import Outage
 from tests.faults.rig import Rig
-from vcam import logs
+from tests.faults.server import PipeWire
+from tests.remote.lab import Lab
 from vcam.errors import VcamError
+from vcam.monitor import logs
+from vcam.system.pipewire import RESTART
 
 ASLEEP = 5.0  # seconds of suspension
 HOUR = 3600.0
+DISCOVERY = 6.0  # seconds in which it is said that nothing is linked any more
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Fault:
     server: bool = False  # it is a fault of sound: nothing to see without a sound server
     noted: bool = True  # the camera takes notes
     steps: bool = False  # its wall clock is ours to step
+    far: bool = False  # its engine is on another machine
+    only: str = ""  # the kind of sound server that it needs
     settings: Mapping[str, Any] = field(default_factory=dict)  # of RunConfig
 
 
@@ -73,10 +79,13 @@ def rate_changed(rig: Rig) -> Outage:
 def server_killed(rig: Rig) -> Outage:
     """Nobody answers for a second."""
     assert rig.server is not None
+    assert rig.speaker is not None
     begin = time.monotonic()
+    rig.speaker.hush()
     rig.server.kill()
     time.sleep(1.0)
     rig.server.start()
+    rig.speaker.speak_on()
     return Outage(begin, time.monotonic())
 
 
@@ -99,6 +108,58 @@ def virtual_microphone_removed(rig: Rig) -> Outage:
     rig.server.remove("vcam_voice")
     assert rig.listener is not None
     rig.listener.begin_again()
+    return Outage(begin, time.monotonic())
+
+
+def _pipewire(rig: Rig) -> PipeWire:
+    assert isinstance(rig.server, PipeWire)
+    return rig.server
+
+
+def session_manager_killed(rig: Rig) -> Outage:
+    """WirePlumber, for a second; should it link nothing then, the user does what vcam says.
+
+    0.4.13 links nothing for anybody once it has come back while a stream was open.
+    """
+    pipewire = _pipewire(rig)
+    begin = time.monotonic()
+    pipewire.restart("wireplumber")
+    back = time.monotonic()
+    quiet = rig.wait(lambda: bool(rig.now()["trouble"]), DISCOVERY)
+    if not quiet:
+        return Outage(begin, back)
+    if rig.wait(lambda: any(RESTART in each for each in rig.now()["trouble"]), DISCOVERY):
+        return Outage(begin, pipewire_killed(rig).cured)
+    return Outage(begin, back)
+
+
+def pipewire_killed(rig: Rig) -> Outage:
+    """All of it, for a second."""
+    return _restarted(rig, "pipewire")
+
+
+def _restarted(rig: Rig, program: str) -> Outage:
+    assert rig.speaker is not None
+    begin = time.monotonic()
+    rig.speaker.hush()
+    _pipewire(rig).restart(program)
+    rig.speaker.speak_on()
+    return Outage(begin, time.monotonic())
+
+
+def quantum_forced(rig: Rig) -> Outage:
+    """Cycles of 32 samples, then of 2048."""
+    return _forced(rig, "quantum", 2048 if rig.happened else 32)
+
+
+def rate_forced(rig: Rig) -> Outage:
+    """All of it runs at 44.1 kHz, then at 96."""
+    return _forced(rig, "rate", 96_000 if rig.happened else 44_100)
+
+
+def _forced(rig: Rig, key: str, value: int) -> Outage:
+    begin = time.monotonic()
+    _pipewire(rig).set(key, value)
     return Outage(begin, time.monotonic())
 
 
@@ -202,6 +263,45 @@ def two_at_once(rig: Rig) -> Outage:
     return Outage(begin, time.monotonic())
 
 
+def _lab(rig: Rig) -> Lab:
+    assert rig.lab is not None
+    return rig.lab
+
+
+def link_cut(rig: Rig) -> Outage:
+    """Nothing passes for three seconds, and nobody is told."""
+    begin, lab = time.monotonic(), _lab(rig)
+    lab.relay.cut()
+    time.sleep(3.0)
+    lab.relay.heal()
+    return Outage(begin, time.monotonic())
+
+
+def far_service_killed(rig: Rig) -> Outage:
+    """And its engines; it is started again after a second."""
+    begin, lab = time.monotonic(), _lab(rig)
+    lab.kill_door()
+    time.sleep(1.0)
+    lab.serve()
+    return Outage(begin, time.monotonic())
+
+
+def far_engine_killed(rig: Rig) -> Outage:
+    """Its service goes on."""
+    begin = time.monotonic()
+    _lab(rig).kill_engine()
+    return Outage(begin, begin)
+
+
+def far_machine_stopped(rig: Rig) -> Outage:
+    """For three seconds nothing of it runs."""
+    begin, lab = time.monotonic(), _lab(rig)
+    lab.send(signal.SIGSTOP)
+    time.sleep(3.0)
+    lab.send(signal.SIGCONT)
+    return Outage(begin, time.monotonic())
+
+
 # What cannot be done here, and where it is done instead.
 ELSEWHERE = {
     "camera's reader leaves and comes back": "needs v4l2loopback: scripts/test device",
@@ -219,6 +319,14 @@ FAULTS = {
     "server-hung": Fault("sound server hangs for 3 s", server_hung, hears=False, server=True),
     "virtual": Fault("virtual microphone removed by somebody", virtual_microphone_removed,
                      hears=False, server=True),
+    "wireplumber": Fault("WirePlumber killed, started after 1 s; then as vcam says",
+                         session_manager_killed, hears=False, server=True, only="pipewire"),
+    "pipewire": Fault("PipeWire killed, all started after 1 s", pipewire_killed,
+                      hears=False, server=True, only="pipewire"),
+    "quantum": Fault("cycles of 32, then 2048 samples", quantum_forced,
+                     hears=False, server=True, only="pipewire"),
+    "forced-rate": Fault("all at 44.1, then 96 kHz", rate_forced,
+                         hears=False, server=True, only="pipewire"),
     "camera": Fault("camera device removed, added after 2 s", camera_removed, shows=False),
     "engine-killed": Fault("engine killed (kill -9)", engine_killed),
     "engine-hung": Fault("engine hangs", engine_hung),
@@ -233,4 +341,13 @@ FAULTS = {
     "profile": Fault("profile corrupted while switching to it", profile_corrupted),
     "two": Fault("microphone unplugged and engine killed", two_at_once,
                  hears=False, server=True, settings=NAMED),
+    "far-nothing": Fault("engine elsewhere: nothing", nothing, far=True),
+    "far-cut": Fault("engine elsewhere: link cut for 3 s", link_cut, far=True),
+    "far-service": Fault("engine elsewhere: its service killed, up again after 1 s",
+                         far_service_killed, far=True),
+    "far-engine": Fault("engine elsewhere: killed", far_engine_killed, far=True),
+    "far-stopped": Fault("engine elsewhere: its machine stopped for 3 s", far_machine_stopped,
+                         far=True),
+    "far-suspend": Fault("engine elsewhere: this machine suspended for 5 s", suspended,
+                         hears=False, shows=False, awake=False, far=True),
 }  # fmt: skip

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vcam.backends import MOTION, Asked, Backend
 from vcam.camera import open as cameras
+from vcam.engine.backends import MOTION, Asked, Backend
 from vcam.errors import DeviceError
 from vcam.media import AudioChunk, BlendshapeFace, Frame, Motion
 
@@ -87,8 +87,8 @@ if __name__ in ("__main__", "__mp_main__"):  # the run itself, or its engine's p
 def main(settings: dict[str, Any]) -> None:
     """Live with `settings` of RunConfig; a line of JSON for each look at the run."""
     from vcam.config import RunConfig
-    from vcam.live import live
-    from vcam.stats import Snapshot
+    from vcam.live.run import live
+    from vcam.monitor.stats import Snapshot
 
     due = 0.0
 

@@ -6,6 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from tests.faults import trial
+from tests.faults.raw import Finding
+from tests.faults.server import kind
 from tests.faults.trial import Row
 
 COLUMNS = (
@@ -20,6 +22,17 @@ COLUMNS = (
     "told",
 )
 HEAD = (f"| {' | '.join(COLUMNS)} |", "|---|" + "---:|" * 6 + "---|---|")
+RAW_COLUMNS = (
+    "raw microphone",
+    "server",
+    "vcam",
+    "samples of the microphone itself",
+    "samples heard",
+    "of vcam's voice s",
+    "said s",
+    "result",
+)
+RAW_HEAD = (f"| {' | '.join(RAW_COLUMNS)} |", "|---|---|---|" + "---:|" * 4 + "---|")
 LONGEST = 90  # characters of what was told
 
 
@@ -36,6 +49,21 @@ def line(row: Row) -> str:
         f"{1000 * row.stall:.0f}",
         _result(row),
         _told(row.said),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def raw_line(found: Finding) -> str:
+    """A situation as Markdown."""
+    cells = (
+        found.situation,
+        kind(),
+        found.presence,
+        f"{found.raw}",
+        f"{found.heard}",
+        f"{found.voice:.1f}",
+        f"{found.said:.1f}",
+        f"**misses** {', '.join(found.failed)}" if found.failed else "holds",
     )
     return f"| {' | '.join(cells)} |"
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.faults.measure import NEVER, Outage, seen, spoken
+from tests.faults.raw import findings
 from tests.faults.rows import FAULTS
-from tests.faults.server import missing
+from tests.faults.server import KINDS, missing
 from tests.faults.trial import cannot, tried
 from tests.faults.voice import ON_ITS_WAY, PERIOD, WINDOW, Heard, Piece, heard, lost
 from tests.faults.voice import spoken as voice
@@ -33,6 +34,21 @@ def test_camera_and_voice_go_on(name: str) -> None:
             break
     assert not failures
     assert row.said  # people are told
+
+
+@pytest.mark.slow  # two lives of some 25 s in real time
+@pytest.mark.parametrize("server", KINDS)
+def test_nobody_hears_the_microphone_itself(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if reason := missing(server):
+        pytest.skip(reason)
+    monkeypatch.setenv("VCAM_SOUND_SERVER", server)
+    for _ in range(ATTEMPTS):
+        found = list(findings())
+        print(*found, sep="\n")
+        failed = {(each.situation, each.presence) for each in found if each.failed}
+        if not failed:
+            break
+    assert not failed
 
 
 def pieces(start: float, samples: np.ndarray) -> list[Piece]:
@@ -106,6 +122,18 @@ def test_a_gap_counts_while_the_microphone_is_there() -> None:
     assert found.gap == pytest.approx(0.1)
     assert found.recovery < 0.05
     assert (found.stale, found.foreign) == (0.0, 0.0)
+
+
+def test_the_microphone_itself_is_younger_than_the_voice_should_be() -> None:
+    raw = [*moments(0, 11, 0.2), *moments(11, 12, 0.02), *moments(12, 20, 0.2)]
+    found = spoken(Heard([], raw), DELAYS, FAULT, 20.0, away=False)
+    assert found.raw == pytest.approx(1.0, abs=0.02)
+    assert found.recovery == pytest.approx(1.0, abs=0.15)
+    faster = [(0.0, 0.1), (12.0, 0.1), (12.1, 0.05), (100.0, 0.05)]
+    ages = [*moments(0, 12, 0.2), *moments(12, 20, 0.15)]
+    assert spoken(Heard([], ages), faster, FAULT, 20.0, away=False).raw == 0.0
+    backlog = [*moments(0, 12, 0.2), *moments(12, 14, -0.6)]  # 3.4 s old
+    assert spoken(Heard([], backlog), DELAYS, FAULT, 20.0, away=False).raw == 0.0
 
 
 def test_a_delay_that_has_grown_makes_nothing_old() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import subprocess
 import tempfile
@@ -14,11 +15,12 @@ from tests.fakes import MachineStalls
 from tests.faults.measure import BEFORE, Outage, Seen, Spoken, counted, seen, spoken
 from tests.faults.rig import Handles, Rig, running
 from tests.faults.rows import Fault
-from tests.faults.server import missing
+from tests.faults.server import kind, missing
 from tests.faults.voice import heard
 
 CAMERA_GAP, VOICE_GAP, RECOVERY = 0.2, 0.02, 3.0  # seconds: the bars
 BURST = 6  # frames in a tenth of a second: no backlog is shown
+RAW = 0.05  # seconds of the microphone itself: what a meeting is brought back in, and is read from
 STALE = 0.3  # seconds of old voice: no backlog is played
 GROWTH = 8.0  # MiB between the first recovery and the second
 COUNTS = ("silence_filled_ms", "overflows", "underflows", "late", "dropped", "stood_ms")
@@ -61,6 +63,8 @@ class Row:
             found.append("recovery")
         if self.seen.burst > BURST or (self.spoken and self.spoken.stale > STALE + slack):
             found.append("backlog")
+        if self.spoken and self.spoken.raw > RAW:
+            found.append("raw microphone")
         return found + self._leaks()
 
     def left_behind(self) -> tuple[float, float, float, float]:
@@ -78,11 +82,13 @@ def tried(fault: Fault, sound: bool, times: int = TIMES) -> Row:
     """Do it, a few times. The quieter the machine, the truer the figures."""
     with tempfile.TemporaryDirectory(prefix="vcam-faults.") as name, MachineStalls() as machine:
         around = _stepping(Path(name)) if fault.steps else {}
-        with running(Path(name), sound, around, **fault.settings) as rig:
+        with running(Path(name), sound, around, far=fault.far, **fault.settings) as rig:
             _await_life(rig)
             before, after, looks, calls = Handles.of(rig.rim), [], [], []
             start = rig.now()
             for _ in range(times):
+                if fault.far:
+                    assert rig.wait(lambda: rig.now()["engine"]["level"] == "full", LIFE), "no link"
                 time.sleep(CALM)
                 outage = fault.act(rig)
                 look, call = _followed(rig, fault, outage)
@@ -111,6 +117,10 @@ def cannot(fault: Fault, sound: bool) -> str:
     """Why a fault cannot be tried here; empty when it can."""
     if fault.server and not sound:
         return missing()
+    if fault.only not in ("", kind()):
+        return f"it is a fault of {fault.only}'s: VCAM_SOUND_SERVER={fault.only}"
+    if fault.far and not importlib.util.find_spec("cryptography"):
+        return "no cryptography here, so no certificate can be made"
     return "no C compiler here" if fault.steps and shutil.which("cc") is None else ""
 
 

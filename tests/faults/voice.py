@@ -8,7 +8,6 @@ and where: silence is a gap, a voice older than it should be is a backlog that w
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import subprocess
 import threading
@@ -29,6 +28,7 @@ PIPE = 20480  # bytes that may wait for a player, for each second that it holds:
 NEIGHBOURS = 50  # pieces on each side that tell when a piece was heard
 BLOCK = TICKS_PER_SECOND // 100
 SILENT = 0.02  # below this a sample is silence
+FAINTEST = 0.001  # and this is what silence of vcam's own stays below
 LONGEST_TURN = 5 * TICKS_PER_SECOND // 1000  # two periods of the lowest pitch and a little more
 SHORTEST = LONGEST_TURN / TICKS_PER_SECOND  # seconds of a silence
 NEAR = 0.03  # seconds by which two ears may differ on when a silence was
@@ -79,9 +79,19 @@ class Speaker:
         """`ahead`: seconds that players hold; before they play they wait for as much."""
         self._names, self._environment, self._ahead = names, environment, ahead
         self._players: dict[str, subprocess.Popen[bytes]] = {}
-        self._stop = threading.Event()
+        self._stop, self._hushed = threading.Event(), False
         self._thread = threading.Thread(target=self._speak, daemon=True)
         self._thread.start()
+
+    def hush(self) -> None:
+        """Say nothing for a while: the server goes, and may put players elsewhere when it comes."""
+        self._hushed = True
+        for player in self._players.values():
+            player.kill()
+
+    def speak_on(self) -> None:
+        """The microphones are there again."""
+        self._hushed = False
 
     def begin_again(self, name: str) -> None:
         """The server has moved the player elsewhere when its sink went away: start another."""
@@ -99,7 +109,7 @@ class Speaker:
         said, due = int(time.monotonic() * TICKS_PER_SECOND), 0.0
         ahead = int(self._ahead * TICKS_PER_SECOND)
         while not self._stop.is_set():
-            if time.monotonic() > due:
+            if time.monotonic() > due and not self._hushed:
                 self._keep_playing()
                 due = time.monotonic() + RETRY
             now = int(time.monotonic() * TICKS_PER_SECOND) + ahead
@@ -126,6 +136,8 @@ class Speaker:
             env=dict(self._environment), stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.set_blocking(_pipe(player), False)
+        import fcntl  # Windows has none
+
         fcntl.fcntl(_pipe(player), fcntl.F_SETPIPE_SZ, int(PIPE * self._ahead))
         return player
 
@@ -204,7 +216,7 @@ def heard(takes: list[list[Piece]], begin: float, end: float) -> Heard:
     moments: list[tuple[float, float, int]] = []
     last = begin
     for take in takes:
-        times, samples = _dated([piece for piece in list(take) if begin <= piece.at <= end])
+        times, samples = dated([piece for piece in list(take) if begin <= piece.at <= end])
         if not len(samples):
             continue
         silences += [(last, float(times[0])), *_silences(times, samples)]
@@ -213,6 +225,13 @@ def heard(takes: list[list[Piece]], begin: float, end: float) -> Heard:
     if end - last > ON_ITS_WAY:
         silences.append((last, end))
     return Heard(_joined([each for each in silences if each[1] - each[0] > SHORTEST]), moments)
+
+
+def loud(takes: list[list[Piece]], begin: float, end: float) -> tuple[int, int]:
+    """Samples that arrived between two monotonic seconds: those that are no silence, and all."""
+    pieces = [piece for take in list(takes) for piece in list(take) if begin <= piece.at <= end]
+    samples = np.concatenate([np.zeros(0, np.float32), *(piece.samples for piece in pieces)])
+    return int((np.abs(samples) > FAINTEST).sum()), len(samples)
 
 
 def lost(voice: Heard, said: Heard) -> list[tuple[float, float]]:
@@ -238,7 +257,7 @@ def _ages(found: Heard) -> NDArray[np.float64]:
     return np.array([age for _, age, _ in found.moments])
 
 
-def _dated(pieces: list[Piece]) -> tuple[NDArray[np.float64], FloatArray]:
+def dated(pieces: list[Piece]) -> tuple[NDArray[np.float64], FloatArray]:
     """When each sample was heard, and the samples: pieces come late, never early."""
     if not pieces:
         return np.zeros(0), np.zeros(0, np.float32)

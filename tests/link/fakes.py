@@ -6,12 +6,13 @@ from collections import deque
 
 import numpy as np
 
-from vcam.engine import Finished
+from vcam.engine.engine import Finished
 from vcam.link.process import EngineProcess
 from vcam.link.serve import Died, Ready, Vitals
 from vcam.media import AudioChunk, Frame
-from vcam.profile import Profile
-from vcam.stats import Change
+from vcam.monitor.stats import Change
+from vcam.motion.gestures import Begun
+from vcam.profiles.profile import Profile
 
 
 class FakeProcess(EngineProcess):
@@ -24,7 +25,7 @@ class FakeProcess(EngineProcess):
         self.ready: Ready | None = None
         self.note = ""
         self.vitals = Vitals()
-        self.changes, self.rung, self.reason = deque(maxlen=32), "", ""
+        self.changes, self.level, self.reason = deque(maxlen=32), "", ""
         self.speaking = False
         self.last_words: Died | None = None
         self.silent_looks = 0
@@ -32,6 +33,7 @@ class FakeProcess(EngineProcess):
         self.closed = self._dead = self.resting = self.frameless = False
         self.patient, self.built = False, None
         self._at = 0
+        self.begun: list[Begun] = []
 
     @property
     def alive(self) -> bool:
@@ -47,6 +49,9 @@ class FakeProcess(EngineProcess):
 
     def rest(self, resting: bool) -> None:
         self.resting = resting
+
+    def express(self, gesture: Begun) -> None:
+        self.begun.append(gesture)
 
     def stands_still(self, looks: int) -> bool:
         return False
@@ -77,4 +82,4 @@ class FakeProcess(EngineProcess):
 
     def change(self, change: Change, whole: bool = True) -> None:
         self._take(change)
-        self._take(Vitals(rung=change.after, whole=whole))
+        self._take(Vitals(level=change.after, whole=whole))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 import time
 from dataclasses import replace
 
@@ -12,17 +10,18 @@ import numpy as np
 import psutil
 import pytest
 
+from tests import platforms
 from tests.fakes import MachineStalls, chunks, tone
-from tests.test_session import Player, TimedCamera
-from vcam.cast import Cast
-from vcam.engine import Finished
+from tests.live.test_session import Player, TimedCamera
+from vcam.engine.engine import Finished
+from vcam.engine.failover import Failover
 from vcam.errors import EngineError
 from vcam.link.child import SILENT_LOOKS, STILL_LOOKS, ChildLink
 from vcam.link.memory import SLOTS, SharedMemory
 from vcam.link.process import EngineProcess
+from vcam.live.session import Session
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, frame_ticks
-from vcam.profile import Profile
-from vcam.session import Session
+from vcam.profiles.profile import Profile
 
 SIZE = 128
 PROFILE = Profile(motion="visemes", renderer="head3d", mouth="passthrough")
@@ -78,6 +77,7 @@ def test_sound_goes_up_and_frames_come_down(link):
         frames += link.receive(-1, 0.03)
     assert link.status().backends == ("visemes", "head3d", "passthrough")
     assert link.status().memory_mib > 10
+    assert (link.status().fps, link.status().side) == (30, SIZE)
     assert len(frames) > 10
     assert all(f.frame.pixels.shape == (SIZE, SIZE, 3) and f.frame.pixels.any() for f in frames)
     assert set(frames[0].took) == {"motion", "render", "mouth"}
@@ -87,13 +87,14 @@ def test_sound_goes_up_and_frames_come_down(link):
 
 def test_a_killed_engine_is_started_again(link):
     await_live(link)
-    os.kill(link.pid, signal.SIGKILL)
+    platforms.kill(link.pid)
     end = time.monotonic() + 5
     while link.status().state != "restarting":
         assert time.monotonic() < end
         link.mend()
         assert link.receive(-1, 0.01) == []
-    assert "signal 9" in link.status().note
+    how = "exit code 15" if platforms.WINDOWS else "signal 9"
+    assert how in link.status().note
     await_live(link)
     assert link.status().restarts == 1
 
@@ -134,7 +135,7 @@ def test_a_switch_to_a_face_that_does_not_open_keeps_the_old_one(link):
 
 def test_an_engine_that_hangs_is_killed_and_started_again(link):
     await_live(link)
-    os.kill(link.pid, signal.SIGSTOP)
+    platforms.suspend(link.pid)
     for _ in range(SILENT_LOOKS + 2):
         link.receive(-1, 0.0)
         link.mend()
@@ -147,7 +148,7 @@ def test_an_engine_that_stands_still_is_noticed_early(link):
     """A stopped one uses no processor time; a slow one, which says nothing either, does."""
     await_live(link)
     link.mend()
-    os.kill(link.pid, signal.SIGSTOP)
+    platforms.suspend(link.pid)
     link.receive(-1, 0.05)
     for _ in range(STILL_LOOKS + 2):
         link.mend()
@@ -201,7 +202,7 @@ def test_kill_9_costs_frames_but_never_the_camera():
     def kill_once(now):
         if not killed and now.fresh > 30:
             killed.append((time.monotonic(), camera.frames[-1].at))
-            os.kill(link.pid, signal.SIGKILL)
+            platforms.kill(link.pid)
         elif killed and camera.frames[-1].at > killed[0][1] + TICKS_PER_SECOND // 2:
             session.stop()
 
@@ -232,19 +233,19 @@ def test_the_memory_of_processes_that_are_gone_is_given_back():
 
 def test_a_killed_star_is_stood_in_for_and_the_camera_goes_on():
     """Real processes: another look plays the engine that needs a GPU."""
-    star = replace(PROFILE, look="forest")
-    link = ChildLink(star, 30, SIZE, casting=lambda chosen: Cast(star, PROFILE))
+    primary = replace(PROFILE, look="forest")
+    link = ChildLink(primary, 30, SIZE, failover_for=lambda chosen: Failover(primary, PROFILE))
     camera = TimedCamera()
     session = Session(link, camera, 30)
     killed: list[tuple[float, int]] = []
-    since = [0]  # frames shown when the star last came on
+    since = [0]  # frames shown when the primary last came on
 
     def kill_once(now):
         steps = len(now.engine.timeline)
-        since[0] = since[0] or (now.fresh if now.engine.rung == "full" else 0)
+        since[0] = since[0] or (now.fresh if now.engine.level == "full" else 0)
         if not killed and steps == 1 and now.fresh > since[0] + 30:
             killed.append((time.monotonic(), camera.frames[-1].at))
-            os.kill(link.pid, signal.SIGKILL)
+            platforms.kill(link.pid)
         elif steps == 3:
             session.stop()
 

@@ -7,9 +7,9 @@ import time
 import psutil
 
 from tests.link.test_child import await_live, link, live
-from tests.link.test_understudy import Theatre
+from tests.link.test_fallback import Rig
 from vcam.link.child import ChildLink
-from vcam.profile import Profile
+from vcam.profiles.profile import Profile
 
 __all__ = ["link"]
 ASLEEP = 8.0  # seconds: longer than a hang may last
@@ -54,22 +54,22 @@ def test_a_new_engine_sleeps_too_when_the_old_one_dies_asleep(link):
 
 
 def test_who_is_loaded_while_nobody_looks_takes_over_without_a_frame():
-    theatre = Theatre()
-    theatre.begin()
-    theatre.look(1.0)
-    star = theatre.coming
-    theatre.link.rest(True)
-    assert star.resting
-    assert theatre.link.profile.title == "Me"
-    theatre.star_on()
-    theatre.link.switch(Profile(title="Other"))
-    coming = theatre.coming
+    rig = Rig()
+    rig.begin()
+    rig.look(1.0)
+    primary = rig.coming
+    rig.link.rest(True)
+    assert primary.resting
+    assert rig.link.profile.title == "Me"
+    rig.primary_on()
+    rig.link.switch(Profile(title="Other"))
+    coming = rig.coming
     assert coming.resting
     coming.go_live()
-    theatre.look()
-    assert theatre.live is coming
-    assert theatre.link.profile.title == "Other"
-    theatre.link.rest(False)
+    rig.look()
+    assert rig.live is coming
+    assert rig.link.profile.title == "Other"
+    rig.link.rest(False)
     assert not coming.resting
-    assert theatre.link.receive(-1, 0.0)
-    theatre.link.close()
+    assert rig.link.receive(-1, 0.0)
+    rig.link.close()

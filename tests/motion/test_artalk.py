@@ -12,11 +12,11 @@ from vcam.media import AudioChunk, FlameFace
 torch = pytest.importorskip("torch")
 
 from tests.motion.tiny_artalk import CONFIG, tiny_net  # noqa: E402 - after the skip
-from vcam.motion.artalk import ArtalkMotion, read_style  # noqa: E402
-from vcam.motion.artalk_modes import Broadcast  # noqa: E402
-from vcam.motion.poise import FaceBasis  # noqa: E402
-from vcam.motion.savgol import smooth  # noqa: E402
-from vcam.motion.sliding import TalkSettings  # noqa: E402
+from vcam.motion.artalk.model import ArtalkMotion, read_style  # noqa: E402
+from vcam.motion.artalk.modes import Broadcast  # noqa: E402
+from vcam.motion.artalk.savgol import smooth  # noqa: E402
+from vcam.motion.artalk.sliding import TalkSettings  # noqa: E402
+from vcam.motion.head_pose import FaceBasis  # noqa: E402
 from vcam.nets.artalk import ArtalkNet  # noqa: E402
 
 pytestmark = pytest.mark.slow  # minutes of sound through a small network

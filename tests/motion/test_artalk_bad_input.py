@@ -11,8 +11,8 @@ from vcam.media import AudioChunk
 torch = pytest.importorskip("torch")
 
 from tests.motion.tiny_artalk import CONFIG, tiny_net  # noqa: E402 - after the skip
-from tests.test_checkpoint import Bomb  # noqa: E402
-from vcam.motion.artalk import ArtalkMotion, usable  # noqa: E402
+from tests.tensors.test_checkpoint import Bomb  # noqa: E402
+from vcam.motion.artalk.model import ArtalkMotion, usable  # noqa: E402
 from vcam.nets.artalk import ArtalkNet  # noqa: E402
 
 CPU = torch.device("cpu")

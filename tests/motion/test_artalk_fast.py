@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.motion.tiny_artalk import tiny_net  # noqa: E402 - after the skip
-from vcam.graphed import graphed  # noqa: E402
-from vcam.motion.artalk_fast import FastDecoder  # noqa: E402
-from vcam.motion.artalk_pieces import can_compile  # noqa: E402
+from vcam.gpu.cuda_graph import cuda_graph  # noqa: E402
+from vcam.motion.artalk.fast import FastDecoder  # noqa: E402
+from vcam.motion.artalk.pieces import can_compile  # noqa: E402
 from vcam.nets.artalk import SAMPLES, normalise  # noqa: E402
 from vcam.nets.artalk_proxy import proxy_net  # noqa: E402
 
@@ -84,7 +84,7 @@ def test_a_floor_keeps_noise_from_becoming_speech():
 
 
 def test_graphed_without_a_gpu_is_the_function_itself():
-    assert graphed(len, enabled=False) is len
+    assert cuda_graph(len, enabled=False) is len
 
 
 def test_compiling_needs_a_compiler(monkeypatch):
@@ -99,7 +99,7 @@ def test_compiling_needs_a_compiler(monkeypatch):
 def test_a_graph_gives_the_eager_numbers(compiled):
     net = tiny_net()
     fast = FastDecoder(net, torch.device("cuda"), torch.float32, compiled)
-    run = graphed(fast.decode)
+    run = cuda_graph(fast.decode)
     with torch.inference_mode():
         for seed in range(3):
             given = [each.cuda() for each in inputs(net, 1, seed)]

@@ -13,7 +13,7 @@ from vcam.media import AudioChunk
 torch = pytest.importorskip("torch")
 
 from tests.motion.tiny_artalk import tiny_net  # noqa: E402 - after the skip
-from vcam.motion.artalk import ArtalkMotion  # noqa: E402
+from vcam.motion.artalk.model import ArtalkMotion  # noqa: E402
 
 FRAME, BLOCK = 1920, 480
 MINUTE = 60 * 48_000

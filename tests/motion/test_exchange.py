@@ -8,10 +8,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.motion.tiny_artalk import tiny_net  # noqa: E402 - after the skip
-from vcam.motion.artalk_fast import FastDecoder  # noqa: E402
-from vcam.motion.artalk_modes import Talk, live_decoder  # noqa: E402
-from vcam.motion.exchange import Exchange  # noqa: E402
-from vcam.motion.sliding import TalkSettings  # noqa: E402
+from vcam.motion.artalk.exchange import Exchange  # noqa: E402
+from vcam.motion.artalk.fast import FastDecoder  # noqa: E402
+from vcam.motion.artalk.modes import Talk, live_decoder  # noqa: E402
+from vcam.motion.artalk.sliding import TalkSettings  # noqa: E402
 from vcam.nets.artalk import SAMPLES  # noqa: E402
 
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.flame_model import made_up_model  # noqa: E402 - after the skip
-from vcam.flame import FlameHead  # noqa: E402
-from vcam.motion.flame_basis import flame_basis, flame_landmarks  # noqa: E402
+from vcam.flame.model import FlameHead  # noqa: E402
+from vcam.motion.artalk.flame_basis import flame_basis, flame_landmarks  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vcam.motion.loudness import Loudness
+from vcam.motion.artalk.loudness import Loudness
 
 VOICE = np.tile(np.array([0.1, -0.1], np.float32), 500)
 ROOM = VOICE * 0.01

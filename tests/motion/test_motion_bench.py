@@ -13,17 +13,17 @@ torch = pytest.importorskip("torch")
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
-from motion_faces import FlameReader, PlainReader, SyntheticReader  # noqa: E402 - after the path
-from motion_film import film  # noqa: E402
-from motion_silence import recorded_noise, room_noise  # noqa: E402
-from motion_stream import stream  # noqa: E402
-from motion_study import TALK, listened, poised  # noqa: E402
-from motion_tables import plain, print_table  # noqa: E402
-from motion_verdict import Results  # noqa: E402
+from studies.motion.faces import FlameReader, PlainReader, SyntheticReader  # noqa: E402 - after the path
+from studies.motion.film import film  # noqa: E402
+from studies.motion.silence import recorded_noise, room_noise  # noqa: E402
+from studies.motion.stream import stream  # noqa: E402
+from studies.motion.study import TALK, listened, poised  # noqa: E402
+from studies.motion.tables import plain, print_table  # noqa: E402
+from studies.motion.verdict import Results  # noqa: E402
 
 from tests.flame_model import as_published, made_up_model  # noqa: E402
 from tests.motion.tiny_artalk import tiny_net  # noqa: E402
-from vcam.flame import FlameHead  # noqa: E402
+from vcam.flame.model import FlameHead  # noqa: E402
 from vcam.nets.artalk_proxy import SyntheticFace  # noqa: E402
 
 

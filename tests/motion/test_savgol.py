@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vcam.motion.savgol import HELD, SmoothStream, fit, smooth
+from vcam.motion.artalk.savgol import HELD, SmoothStream, fit, smooth
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vcam.errors import ConfigError
-from vcam.motion.sliding import Spring, Stitcher, TalkSettings, naive
+from vcam.motion.artalk.sliding import Spring, Stitcher, TalkSettings, naive
 
 
 def windows(count, seed=0):

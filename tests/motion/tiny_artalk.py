@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from vcam.nets.artalk import ArtalkConfig, ArtalkNet, SpeechConfig
@@ -12,11 +14,12 @@ SPEECH = SpeechConfig(
 CONFIG = ArtalkConfig(
     depth=1, heads=2, width=32, codec_depth=1, codec_heads=2, codec_width=16, speech=SPEECH
 )
+FITTING = replace(CONFIG, codec_width=32)  # cut into tiles of 16, as the fused form needs it
 
 
-def tiny_net(seed: int = 0) -> ArtalkNet:
+def tiny_net(seed: int = 0, config: ArtalkConfig = CONFIG) -> ArtalkNet:
     """Every parameter drawn, so that nothing is left at a value that hides a mistake."""
-    net = ArtalkNet(CONFIG).eval().requires_grad_(False)
+    net = ArtalkNet(config).eval().requires_grad_(False)
     draw = torch.Generator().manual_seed(seed)
     for name, value in net.named_parameters():
         fan_in = value[0].numel() if value.ndim > 1 else 1

@@ -12,10 +12,10 @@ import torch
 from tests.parity.musetalk import filled
 from vcam.arkit import INDEX
 from vcam.media import AudioChunk, BlendshapeFace, Frame, Motion
-from vcam.mouth.knobs import MouthKnobs
-from vcam.mouth.musetalk import MuseTalkMouth
+from vcam.mouth.musetalk.painter import MuseTalkMouth
+from vcam.mouth.musetalk.settings import MouthSettings
 from vcam.nets import musetalk as nets
-from vcam.render.head3d import Head3dRenderer
+from vcam.render.head3d.renderer import Head3dRenderer
 
 DATA = Path(__file__).parents[1] / "data"
 PARITY = DATA / "parity"
@@ -33,10 +33,10 @@ def networks() -> tuple[nets.Inpainter, nets.SpeechEncoder]:
     return net, nets.build_speech(*speech)
 
 
-def small_mouth(**knobs: object) -> MuseTalkMouth:
+def small_mouth(**settings: object) -> MuseTalkMouth:
     """A painter with the small networks."""
     net, speech = networks()
-    return MuseTalkMouth(net, speech, MouthKnobs(**knobs))
+    return MuseTalkMouth(net, speech, MouthSettings(**settings))
 
 
 @cache
@@ -98,15 +98,15 @@ class StandIn(torch.nn.Module):
 
     def __init__(self, change: object = None) -> None:
         super().__init__()
-        self.coder, self.unet = _Plain(), _Chosen(change)
+        self.coder, self.unet, self.tiny = _Plain(), _Chosen(change), None
 
     def picture(self, latents: torch.Tensor) -> torch.Tensor:
         return latents
 
 
-def stand_in_mouth(change: object = None, **knobs: object) -> MuseTalkMouth:
+def stand_in_mouth(change: object = None, **settings: object) -> MuseTalkMouth:
     """A painter whose network answers with `change` of the crop [1, 3, 128, 128]."""
-    return MuseTalkMouth(StandIn(change), networks()[1], MouthKnobs(**knobs))
+    return MuseTalkMouth(StandIn(change), networks()[1], MouthSettings(**settings))
 
 
 def talk(

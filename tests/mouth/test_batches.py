@@ -19,8 +19,8 @@ from tests.mouth.small import (  # noqa: E402 - after the skip
 )
 from tests.mouth.test_musetalk import apart  # noqa: E402
 from vcam.media import Frame  # noqa: E402
-from vcam.mouth.features import SpeechFeatures  # noqa: E402
-from vcam.mouth.musetalk import MuseTalkMouth  # noqa: E402
+from vcam.mouth.musetalk.features import SpeechFeatures  # noqa: E402
+from vcam.mouth.musetalk.painter import MuseTalkMouth  # noqa: E402
 from vcam.stages import Batching  # noqa: E402
 
 VOICE = np.concatenate([speech_like(0.2), np.zeros(28_800, np.float32), speech_like(0.6)])
@@ -85,7 +85,9 @@ def test_batches_give_the_same_pictures_but_for_rounding():
 
 def test_what_fills_a_batch_is_not_counted():
     mouth = painter(4)
-    mouth._brush.decode = lambda latents: torch.full_like(networks()[0].picture(latents), math.nan)
+    mouth._inpainter.decode = lambda latents: torch.full_like(
+        networks()[0].picture(latents), math.nan
+    )
     frames = [face(turn=0.02 * index) for index in range(6)]
     painted = together(mouth, frames)
     assert not any(apart(one, two).any() for one, two in zip(painted, frames, strict=True))

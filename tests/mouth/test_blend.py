@@ -6,20 +6,20 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from tests.mouth.small import SIZE, face  # noqa: E402 - after the skip
-from vcam.mouth.blend import Blender, face_masks  # noqa: E402
-from vcam.mouth.box import face_box  # noqa: E402
-from vcam.mouth.brush import Place  # noqa: E402
-from vcam.mouth.knobs import MouthKnobs  # noqa: E402
-from vcam.mouth.sampling import apart, crop_matrix  # noqa: E402
+from vcam.mouth.musetalk.blend import Blender, face_masks  # noqa: E402
+from vcam.mouth.musetalk.box import face_box  # noqa: E402
+from vcam.mouth.musetalk.inpainter import Place  # noqa: E402
+from vcam.mouth.musetalk.sampling import apart, crop_matrix  # noqa: E402
+from vcam.mouth.musetalk.settings import MouthSettings  # noqa: E402
 
 SIDE = 128
 ONE = torch.tensor(1.0)
 
 
-def placed(frame, **knobs):
-    settings = MouthKnobs(**knobs)
-    box = face_box(frame.landmarks, SIZE, settings)
-    return torch.from_numpy(Place(box, frame.landmarks, 1.0, 1.0).row(settings))
+def placed(frame, **settings):
+    chosen = MouthSettings(**settings)
+    box = face_box(frame.landmarks, SIZE, chosen)
+    return torch.from_numpy(Place(box, frame.landmarks, 1.0, 1.0).row(chosen))
 
 
 def crop_of(frame, row):
@@ -33,8 +33,8 @@ def masks_of(row):
     return face_masks(row[4:-6].view(-1, 2), row[-6:-4], SIDE)
 
 
-def material(**knobs):
-    row = placed(face(), **knobs)
+def material(**settings):
+    row = placed(face(), **settings)
     return crop_of(face(), row), crop_of(face(jaw=0.7), row), masks_of(row)
 
 
@@ -51,9 +51,9 @@ def test_masks_hold_the_mouth_and_end_inside_the_crop():
     assert masks.wide[points[30, 1] - 8, points[30, 0]] == 0  # the nose stays
 
 
-def test_each_cheek_knob_narrows_its_side_of_the_mask():
-    def halves(**knobs):
-        mask = masks_of(placed(face(), **knobs)).wide
+def test_each_cheek_setting_narrows_its_side_of_the_mask():
+    def halves(**settings):
+        mask = masks_of(placed(face(), **settings)).wide
         return [half.sum().item() for half in mask.split(SIDE // 2, dim=1)]
 
     full, left, right = halves(), halves(left_cheek=20), halves(right_cheek=20)

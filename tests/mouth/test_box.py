@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vcam.errors import ConfigError
-from vcam.mouth.box import SteadyLandmarks, face_box
-from vcam.mouth.knobs import MouthKnobs
+from vcam.mouth.musetalk.box import SteadyLandmarks, face_box
+from vcam.mouth.musetalk.settings import MouthSettings
 
 
 def landmarks(left=100.0, right=300.0, bridge=200.0, chin=320.0):
@@ -17,33 +17,33 @@ def landmarks(left=100.0, right=300.0, bridge=200.0, chin=320.0):
 
 
 def test_the_bridge_of_the_nose_is_the_middle_and_the_chin_has_room():
-    box = face_box(landmarks(), 512, MouthKnobs())
+    box = face_box(landmarks(), 512, MouthSettings())
     assert (box.left, box.right, box.bottom) == (100, 300, 330)
     assert box.top == 2 * 200 - 320
 
 
-def test_knobs_move_the_box():
-    box = face_box(landmarks(), 512, MouthKnobs(bbox_shift=5, extra_margin=20))
+def test_settings_move_the_box():
+    box = face_box(landmarks(), 512, MouthSettings(bbox_shift=5, extra_margin=20))
     assert (box.top, box.bottom) == (90, 340)
 
 
 def test_the_margin_ends_with_the_picture():
-    assert face_box(landmarks(), 325, MouthKnobs()).bottom == 325
+    assert face_box(landmarks(), 325, MouthSettings()).bottom == 325
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_landmarks_that_are_no_numbers_are_no_face(value):
     points = landmarks()
     points[40, 1] = value
-    assert face_box(points, 512, MouthKnobs()) is None
+    assert face_box(points, 512, MouthSettings()) is None
 
 
 def test_a_tiny_face_is_none():
-    assert face_box(landmarks() * 0.1, 512, MouthKnobs()) is None
+    assert face_box(landmarks() * 0.1, 512, MouthSettings()) is None
 
 
 def test_a_face_half_outside_is_told():
-    box = face_box(landmarks(left=-100, right=100), 512, MouthKnobs())
+    box = face_box(landmarks(left=-100, right=100), 512, MouthSettings())
     assert box.outside(512, 512) == pytest.approx(0.5)
 
 
@@ -87,6 +87,6 @@ def test_a_cut_is_followed_at_once():
         ({"blend": "poisson"}, "blend is 'poisson'; known are bands, soft, jaw, raw, neck"),
     ],
 )
-def test_knobs_turned_too_far_are_refused(wrong, told):
+def test_settings_turned_too_far_are_refused(wrong, told):
     with pytest.raises(ConfigError, match=told):
-        MouthKnobs(**wrong)
+        MouthSettings(**wrong)

@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from tests.mouth.small import networks, speech_like  # noqa: E402 - after the skip
 from vcam.audio.resample import Decimator  # noqa: E402
 from vcam.media import AudioChunk  # noqa: E402
-from vcam.mouth.features import POSITION_TICKS, SpeechFeatures, context_ticks  # noqa: E402
+from vcam.mouth.musetalk.features import POSITION_TICKS, SpeechFeatures, context_ticks  # noqa: E402
 from vcam.nets import musetalk as nets  # noqa: E402
 
 

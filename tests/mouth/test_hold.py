@@ -78,8 +78,8 @@ def test_it_needs_none_of_the_networks():
     mouth = small_mouth()
     talk(mouth, [face()] * 6, VOICE)
     for part in ("encode", "inpaint", "decode"):
-        setattr(mouth._brush, part, None)
-    mouth._brush.listener.forward = None
+        setattr(mouth._inpainter, part, None)
+    mouth._inpainter.listener.forward = None
     at = 6 * TICKS
     held = mouth.hold(Frame(at, face().pixels, face().landmarks), around(VOICE, at, mouth.context))
     assert apart(held, face()).any()
@@ -139,7 +139,7 @@ def test_a_captured_hold_is_that_of_the_cpu(compiled):
         pytest.skip("needs an NVIDIA GPU")
     from copy import deepcopy
 
-    from vcam.mouth.musetalk import MuseTalkMouth
+    from vcam.mouth.musetalk.painter import MuseTalkMouth
 
     net, speech = (deepcopy(part).to("cuda") for part in networks())
     there = MuseTalkMouth(net, speech, compiled=compiled)

@@ -23,7 +23,7 @@ from tests.mouth.small import (  # noqa: E402 - after the skip
 from tests.nets.test_musetalk import released  # noqa: E402
 from vcam.errors import DeviceError  # noqa: E402
 from vcam.media import Frame  # noqa: E402
-from vcam.mouth.musetalk import MuseTalkMouth  # noqa: E402
+from vcam.mouth.musetalk.painter import MuseTalkMouth  # noqa: E402
 
 VOICE = speech_like(3.0)
 
@@ -58,7 +58,7 @@ def test_it_paints_the_lower_face_while_someone_speaks():
 
 def test_silence_gives_the_very_frames_back():
     mouth = small_mouth()
-    mouth._brush.listener.forward = None  # the speech encoder sleeps as well
+    mouth._inpainter.listener.forward = None  # the speech encoder sleeps as well
     frames = [face(at=i * TICKS) for i in range(5)]
     for frame, painted in zip(
         frames, talk(mouth, frames, np.zeros(48_000, np.float32)), strict=True
@@ -109,7 +109,7 @@ def test_a_trembling_box_does_not_shake_the_seam():
 
     def shaking(steady):
         mouth = stand_in_mouth(lambda crop: crop * 0.7, blend="soft")
-        mouth._brush.blender.matched = False  # else the darkening itself would be taken out
+        mouth._inpainter.blender.matched = False  # else the darkening itself would be taken out
         if not steady:
             mouth._state.steady.step = lambda points: points
         shown = [f.array().astype(float) for f in talk(mouth, list(trembling(30, 2.0)), VOICE)]
@@ -131,7 +131,7 @@ def test_no_jump_where_speech_begins_and_ends():
             heard.append(0.5 - 0.5 * np.cos(2 * np.pi * index / 6) if loud else 0.0)
             yield face()
 
-    mouth._brush.net.unet.change = lambda crop: torch.lerp(crop, opened(crop), float(heard[-1]))
+    mouth._inpainter.net.unet.change = lambda crop: torch.lerp(crop, opened(crop), float(heard[-1]))
     shown = [f.array().astype(float) for f in talk(mouth, frames(), voice)]
     steps = np.array([np.abs(b - a).mean() for a, b in pairwise(shown)])
     moving = np.flatnonzero(steps)
@@ -203,7 +203,7 @@ def test_numbers_that_overflow_leave_the_frame_and_are_counted():
     painted = talk(mouth, [face()] * 6, VOICE)
     assert not apart(painted[-1], face()).any()
     assert mouth.overflowed == mouth.counts.painted == 5
-    mouth._brush.net.unet.change = opened
+    mouth._inpainter.net.unet.change = opened
     assert apart(talk(mouth, [face()] * 2, VOICE, first=6)[-1], face()).any()  # it recovers whole
 
 

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from vcam.mouth import sampling  # noqa: E402 - after the skip
+from vcam.mouth.musetalk import sampling  # noqa: E402 - after the skip
 
 
 def picture(size=96):

@@ -1,10 +1,13 @@
 """The gate that lets the painted mouth in with the voice."""
 
 import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="no GPU stack: torch is not installed")
 
 from tests.mouth.small import TICKS, around, speech_like
-from vcam.mouth.features import context_ticks
-from vcam.mouth.speaking import SpeechGate
+from vcam.mouth.musetalk.features import context_ticks
+from vcam.mouth.musetalk.speaking import SpeechGate
 
 CONTEXT = context_ticks(6)
 

@@ -10,11 +10,12 @@ from safetensors.torch import save_file  # noqa: E402 - after the skip
 
 from tests.mouth.small import PARITY, networks  # noqa: E402
 from tests.parity.musetalk import filled, released_spelling  # noqa: E402
+from vcam.engine.synthetic import UNET, VAE  # noqa: E402
 from vcam.errors import WeightsError  # noqa: E402
 from vcam.nets import musetalk as nets  # noqa: E402
+from vcam.nets.diffusion import Pointwise  # noqa: E402
 from vcam.nets.image_vae import ImageVae, VaeConfig  # noqa: E402
 from vcam.nets.latent_unet import LatentUnet, UnetConfig  # noqa: E402
-from vcam.synthetic import UNET, VAE  # noqa: E402
 
 
 def part(name):
@@ -187,3 +188,25 @@ def test_the_masked_half_is_black_and_the_rest_is_kept():
     masked = nets.masked(crop)
     assert (masked[:, :, 8:] == -1).all()
     torch.testing.assert_close(masked[:, :, :8], crop[:, :, :8] * 2 - 1)
+
+
+def test_a_convolution_of_single_pixels_as_a_product_is_the_convolution():
+    layer = Pointwise(12, 20).requires_grad_(False)
+    x = torch.randn(2, 12, 8, 8, generator=torch.Generator().manual_seed(9))
+    plain = layer(x)
+    layer.product = True
+    torch.testing.assert_close(layer(x), plain, rtol=0, atol=1e-5)
+    assert "product=True" in repr(layer)
+
+
+def test_the_unet_of_products_is_the_unet():
+    config, state = part("unet")
+    plain, products = (nets.build_unet(config, state) for _ in range(2))
+    for layer in products.modules():
+        if isinstance(layer, Pointwise):
+            layer.product = True
+    latents, speech = torch.randn(2, 8, 8, 8), torch.randn(2, 30, 48)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            products(latents, speech), plain(latents, speech), rtol=0, atol=2e-4
+        )

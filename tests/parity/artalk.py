@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tests.parity import fill
 from tests.parity.report import Report
-from vcam.motion.savgol import smooth
+from vcam.motion.artalk.savgol import smooth
 from vcam.nets.artalk import (
     ENDS,
     LEVELS,

@@ -14,9 +14,9 @@ from tests.parity.gaga_reference import SIZE, Reference, filled_net, flame_head,
 from tests.parity.report import Report
 from vcam.nets.gagavatar import FOCAL, GagavatarNet
 from vcam.nets.styleunet import StyleUnet
-from vcam.render import viewpoint
-from vcam.render.forehead import Forehead
-from vcam.render.splat.cloud import Cloud, Splatter, covariances
+from vcam.render.gagavatar import viewpoint
+from vcam.render.gagavatar.forehead import Forehead
+from vcam.render.splat.cloud import Cloud, Lens, Splatter, covariances
 from vcam.render.splat.exact import ExactSplatter, flatten
 
 
@@ -49,7 +49,7 @@ def check_raster(ref: Reference, case: str, report: Report, device: str) -> None
     """One raster case with every splatter of the device."""
     cloud = synthetic_cloud(ref.seed, case, device)
     seen = viewpoint.view(ref[f"{case}.transform"].to(device))
-    radii = flatten(cloud, seen, SIZE, FOCAL).radii
+    radii = flatten(cloud, seen, Lens.square(SIZE, FOCAL)).radii
     for name in ref.under(f"{case}.radii"):
         ours = radii[::16] if name.endswith("_s16") else radii
         wrong = int((ours.cpu().int() != ref[name].int()).sum())

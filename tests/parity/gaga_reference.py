@@ -15,9 +15,9 @@ from torch import Tensor
 
 from tests.parity import fill, gaga_synth
 from tests.parity.report import Report
-from vcam.checkpoint import load_strict
-from vcam.flame import JAW, FlameHead, FlameModel
+from vcam.flame.model import JAW, FlameHead, FlameModel
 from vcam.nets.gagavatar import GagavatarNet
+from vcam.tensors.checkpoint import load_strict
 
 SIZE = 512
 

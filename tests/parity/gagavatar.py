@@ -14,8 +14,8 @@ from tests.parity.gaga_reference import SIZE, Reference, filled_net, flame_head,
 from tests.parity.report import Report
 from vcam.nets import gagavatar
 from vcam.nets.gagavatar import FOCAL, GagavatarNet
-from vcam.render import viewpoint
-from vcam.render.forehead import VERTICES, Forehead
+from vcam.render.gagavatar import viewpoint
+from vcam.render.gagavatar.forehead import VERTICES, Forehead
 
 
 def check(folder: Path, report: Report, device: str = "cpu", small: bool = False) -> None:

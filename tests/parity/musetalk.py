@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests.parity import fill
 from tests.parity.report import Report
-from vcam.mouth import original
+from vcam.mouth.musetalk import original
 from vcam.nets import musetalk as nets
 
 TABLE = "embed_positions.weight"

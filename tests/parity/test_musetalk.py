@@ -12,7 +12,7 @@ from tests.parity.report import Report
 torch = pytest.importorskip("torch")
 
 from tests.parity import musetalk  # noqa: E402 - after the skip
-from vcam.mouth import original  # noqa: E402
+from vcam.mouth.musetalk import original  # noqa: E402
 
 DATA = Path(__file__).parent.parent / "data"
 

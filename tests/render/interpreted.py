@@ -8,13 +8,15 @@ to the exact splatter and how many pairs of Gaussian and tile there were.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from tests.parity import gaga_synth
-from vcam.render import viewpoint
-from vcam.render.splat.cloud import Cloud, covariances
+from vcam.render.gagavatar import viewpoint
+from vcam.render.splat.cloud import Cloud, Lens, covariances
+from vcam.render.splat.coloured import Exact, Tables
 from vcam.render.splat.exact import ExactSplatter
 from vcam.render.splat.tables import TableSplatter, Tuning
 
@@ -62,6 +64,18 @@ def difference(
     return largest, entries(fast)
 
 
+def wide(cloud: Cloud, seen: Tensor) -> tuple[float, int]:
+    """On a picture that is no square, in three colours, after others have been drawn."""
+    lens = Lens.of_pixels(40, 24, 240.0)
+    cloud = replace(cloud, colours=cloud.colours[:, :3])
+    exact = Exact(lens).draw(cloud, seen)
+    fast = Tables(lens, len(cloud.points), torch.device("cpu"))
+    fast.draw(replace(cloud, opacities=1 - cloud.opacities, colours=-cloud.colours), seen)
+    ours = fast.draw(cloud, seen)
+    largest = max(float((a - b).abs().max()) for a, b in zip(ours, exact, strict=True))
+    return largest, entries(fast._tables)
+
+
 def main() -> None:
     whole_tiles = Tuning(words=8, rows=16, warps=8)
     results = {
@@ -72,6 +86,7 @@ def main() -> None:
             ("cloud, whole tiles", some_cloud(4), 4, whole_tiles),
         )
     }
+    results["wide"] = wide(some_cloud(5), seen_by(5))
     print(json.dumps(results))
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from tests.parity import fill, gaga_synth
-from vcam.arrays import Numbers
-from vcam.flame import FlameModel
+from vcam.flame.model import FlameModel
 from vcam.media import FlameFace, Motion, frame_ticks
 from vcam.nets.gagavatar import GagavatarConfig, GagavatarNet
-from vcam.render.tracked import Tracked
+from vcam.render.gagavatar.tracked import Tracked
+from vcam.tensors.arrays import Numbers
 
 
 def stand_in_net(config: GagavatarConfig, seed: int) -> GagavatarNet:

@@ -13,21 +13,24 @@ from tests.fakes import chunks, tone
 from tests.render.stand_ins import flame_asset, flame_model, motions, person, stand_in_net
 from vcam.audio.microphone import PreparedSound
 from vcam.camera.memory import MemoryCamera
-from vcam.engine import Engine
+from vcam.engine.engine import Engine
+from vcam.engine.pipeline import Pipeline
 from vcam.errors import ConfigError, DeviceError, WeightsError
 from vcam.link.local import LocalLink
+from vcam.live.session import Session
 from vcam.media import AudioChunk, BlendshapeFace, FlameFace, Motion, frame_ticks
 from vcam.motion.interpolate import ResampledMotion
 from vcam.mouth.passthrough import Passthrough
 from vcam.nets.gagavatar import GagavatarConfig
 from vcam.nets.styleunet import StyleUnet
-from vcam.pipeline import Pipeline
-from vcam.render import viewpoint
-from vcam.render.gagavatar import FLAME_SCALE, GagavatarRenderer, Manner
-from vcam.render.identity import Identity, cache_path, prepared
-from vcam.render.plausible import HEAD_LIMIT, JAW_LIMIT, flame_row
-from vcam.render.tracked import save_profile
-from vcam.session import Session
+from vcam.photo.torso import Torso
+from vcam.render.gagavatar import viewpoint
+from vcam.render.gagavatar.identity import Identity, cache_path, prepared
+from vcam.render.gagavatar.pose_limits import HEAD_LIMIT, JAW_LIMIT, flame_row
+from vcam.render.gagavatar.renderer import GagavatarRenderer
+from vcam.render.gagavatar.steps import FLAME_SCALE, Manner
+from vcam.render.gagavatar.tracked import save_profile
+from vcam.render.torso.opening import Shoulders
 
 SEED = 7
 HEAD = 400
@@ -69,7 +72,7 @@ def renderer(make):
 @pytest.fixture(autouse=True)
 def _new(renderer):
     renderer.reset()
-    renderer.held = 0
+    renderer._broken.count = 0
 
 
 def drawn(renderer, count=3):
@@ -120,7 +123,7 @@ def test_motion_that_is_no_number_holds_the_last_frame_and_is_counted(renderer):
         frame = renderer.step(spoilt)
         assert frame.at == bad.at
         assert np.array_equal(frame.pixels, shown.pixels)
-    assert renderer.held == 2
+    assert renderer.remark.startswith("2 broken")
 
 
 def test_no_number_in_the_first_motion_shows_the_head_at_rest(renderer):
@@ -201,7 +204,7 @@ def test_another_size_scales_picture_and_landmarks(make, renderer):
     frame = make(size=48).step(motions(SEED, 1)[0])
     usual = renderer.step(motions(SEED, 1)[0])
     assert frame.pixels.shape == (48, 48, 3)
-    assert np.allclose(frame.landmarks, 1.5 * usual.landmarks, atol=1e-3)
+    assert np.allclose(frame.landmarks + 0.5, 1.5 * (usual.landmarks + 0.5), atol=1e-3)
 
 
 def test_an_identity_is_prepared_once_and_kept(net, tmp_path, identity):
@@ -221,7 +224,7 @@ def test_an_identity_is_prepared_once_and_kept(net, tmp_path, identity):
 
 
 def test_a_profile_opens_from_files(net, tmp_path, monkeypatch):
-    from vcam.render import gagavatar
+    from vcam.render.gagavatar import renderer as gagavatar
 
     folder = save_profile(person(SEED), tmp_path / "somebody", "Somebody")
     torch.save({"model": net.state_dict()}, tmp_path / "GAGAvatar.pt")
@@ -301,3 +304,37 @@ def test_frames_go_through_the_live_rim(renderer):
     assert shown
     assert all(at % frame_ticks(30) == 0 for at in shown)
     assert all(frame.pixels.shape == (SIZE, SIZE, 3) for frame in shown.values())
+
+
+def test_with_shoulders_the_room_stays_and_the_neck_holds_the_head(make, identity):
+    rng = np.random.default_rng(SEED)
+    alpha = np.zeros((256, 256), np.uint8)
+    alpha[128:, 64:192] = 255
+    torso = Torso(rng.integers(0, 256, (256, 256, 3), np.uint8), alpha)
+    room = np.full((SIZE, SIZE, 3), (10, 200, 30), np.uint8)
+    renderer = make(shoulders=Shoulders(torso, room))
+    row = np.zeros(106, np.float32)
+    at_rest = renderer.draw(row)
+    bare = at_rest.coverage.numpy() == 0
+    bare[SIZE // 2 :] = False
+    if bare.any():
+        assert (at_rest.pixels.numpy()[bare] == (10, 200, 30)).all()
+    assert at_rest.pixels.shape == (SIZE, SIZE, 3)
+    pivot = renderer._pose._pivot
+    row[101] = 0.26  # 15 degrees
+    photo, turned = (
+        viewpoint.project(pivot[None], camera, SIZE)[0]
+        for camera in (
+            identity.transform,
+            viewpoint.turned(identity.transform, torch.from_numpy(row[100:103]), pivot),
+        )
+    )
+    assert torch.allclose(photo, turned, atol=1e-3)
+    assert not np.array_equal(renderer.draw(row).pixels.numpy(), at_rest.pixels.numpy())
+
+
+def test_without_shoulders_nothing_about_the_camera_changes(identity):
+    head = torch.tensor([0.1, 0.2, -0.1])
+    plain = viewpoint.turned(identity.transform, head)
+    assert torch.equal(plain[:, 3], identity.transform[:, 3])
+    assert torch.equal(plain[:, :3], viewpoint.camera_rotation(head))

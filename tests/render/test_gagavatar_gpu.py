@@ -1,8 +1,8 @@
 # ruff: noqa: E402 - imports follow the skip
 """The neural renderer where it belongs: kernels, graphs and half precision on an NVIDIA GPU.
 
-A small network, so that nothing compiles for long; `scripts/bench_gagavatar` does the same at full
-size, compiled too.
+A small network, so that nothing compiles for long; `scripts/gpu/bench_gagavatar` does the same at
+full size, compiled too.
 """
 
 import gc
@@ -17,8 +17,9 @@ from tests.render.interpreted import crowd, difference, seen_by, some_cloud
 from tests.render.stand_ins import flame_model, motions, person, stand_in_net
 from vcam.nets.gagavatar import GagavatarConfig
 from vcam.nets.styleunet import StyleUnet
-from vcam.render.gagavatar import GagavatarRenderer, Manner
-from vcam.render.identity import Identity
+from vcam.render.gagavatar.identity import Identity
+from vcam.render.gagavatar.renderer import GagavatarRenderer
+from vcam.render.gagavatar.steps import Manner
 from vcam.render.splat.cloud import Cloud
 from vcam.render.splat.exact import ExactSplatter
 from vcam.render.splat.tables import TableSplatter, Tuning

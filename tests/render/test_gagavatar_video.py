@@ -11,16 +11,16 @@ torch = pytest.importorskip("torch")
 
 from tests.fakes import chunks, tone
 from tests.render.stand_ins import flame_model, motions, person, stand_in_net
-from vcam.flame import JAW
+from vcam.flame.model import JAW
 from vcam.media import AudioChunk, Motion, frame_ticks
 from vcam.motion.interpolate import ResampledMotion
 from vcam.nets.gagavatar import GagavatarConfig
 from vcam.nets.styleunet import StyleUnet
-from vcam.render.background import background
-from vcam.render.forehead import RATE, VERTICES, Forehead
-from vcam.render.gagavatar import GagavatarRenderer
-from vcam.render.identity import prepared
-from vcam.render.plausible import flame_row
+from vcam.render.gagavatar.background import background
+from vcam.render.gagavatar.forehead import RATE, VERTICES, Forehead
+from vcam.render.gagavatar.identity import prepared
+from vcam.render.gagavatar.pose_limits import flame_row
+from vcam.render.gagavatar.renderer import GagavatarRenderer
 
 SEED = 7
 HEAD = 800  # vertices, 38 of the forehead among them

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from vcam.arkit import INDEX, NAMES
 from vcam.media import BlendshapeFace, FlameFace, FloatArray, Frame, Image, Motion
-from vcam.render.head3d import LOOKS, Head3dRenderer
-from vcam.render.head3d_mesh import load_head
+from vcam.render.head3d.mesh import load_head
+from vcam.render.head3d.renderer import LOOKS, Head3dRenderer
 
 SIZE = 256
 
@@ -226,15 +226,51 @@ def test_another_kind_of_face_is_refused(renderer: Head3dRenderer) -> None:
         renderer.step(Motion(0, np.zeros(3, np.float32), face))
 
 
-def test_asset_is_small_and_whole() -> None:
-    asset = load_head()
-    stored = (resources.files("vcam") / "assets" / "head3d.npz").read_bytes()
-    assert len(stored) < 600_000
+@pytest.mark.parametrize("person", ["child", "woman", "man", "matron", "elder"])
+def test_asset_is_small_and_whole(person: str) -> None:
+    asset = load_head(person)
+    stored = (resources.files("vcam") / "assets" / f"head3d-{person}.npz").read_bytes()
+    assert len(stored) < 300_000
     assert len(asset.deltas) == len(NAMES)
     assert all(len(owners) > 0 for owners, _ in asset.deltas)
     assert asset.landmarks.min() >= 0
     assert len(set(asset.landmarks.tolist())) == 68
     assert asset.faces.max() == len(asset.vertices) - 1 == asset.counts.sum() - 1
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_every_look_shuts_its_eyes_opens_its_mouth_and_fits_the_picture(name: str) -> None:
+    renderer = Head3dRenderer(192, LOOKS[name])
+    rest, shut, wide = (
+        renderer.step(motion(**weights))
+        for weights in ({}, {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}, {"jawOpen": 0.8})
+    )
+    marks = {
+        frame: picture.landmarks for frame, picture in zip("rsw", (rest, shut, wide), strict=True)
+    }
+    assert all(points.min() > 0 and points.max() < 192 for points in marks.values())
+    gap = {
+        frame: (points[[41, 40]] - points[[37, 38]])[:, 1].mean() for frame, points in marks.items()
+    }
+    assert gap["s"] < 0.35 * gap["r"]
+    lips = {frame: points[66, 1] - points[62, 1] for frame, points in marks.items()}
+    assert lips["w"] > lips["r"] + 8
+    for frame in (shut, wide):
+        assert np.abs(frame.pixels.astype(int) - rest.pixels).max() > 40
+    top = rest.pixels[:4].astype(int)  # room above the head: wall alone
+    assert np.abs(np.diff(top, axis=1)).max() < 12
+
+
+def test_grown_ups_have_longer_faces_and_smaller_eyes_than_the_child() -> None:
+    child = load_head()
+    for person in ("woman", "man", "matron", "elder"):
+        grown = load_head(person)
+        height = {
+            each: np.ptp(asset.vertices[asset.lids[0], 1])
+            for each, asset in (("child", child), ("grown", grown))
+        }
+        assert height["grown"] < 0.85 * height["child"]
+        assert grown.drop > 0
 
 
 def test_a_frame_costs_about_what_it_should(renderer: Head3dRenderer) -> None:
@@ -251,3 +287,27 @@ def test_first_frame_comes_soon() -> None:
     start = time.process_time()
     renderer.step(motion())
     assert time.process_time() - start < 0.5
+
+
+@pytest.mark.parametrize("weights", [{}, {"jawOpen": 0.4}, {"jawOpen": 0.4, "tongueOut": 1.0}])
+def test_what_the_lips_hide_can_be_left_out(
+    renderer: Head3dRenderer, weights: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, shown = renderer._figure.faces, renderer._figure.shown
+    seen = pixels(renderer.step(motion((0.1, 0.2, 0), **weights))).copy()
+    counts: list[int] = []
+    monkeypatch.setattr(
+        renderer._figure, "shown", lambda points: counts.append(len(shown(points))) or whole
+    )
+    assert np.array_equal(seen, pixels(renderer.step(motion((0.1, 0.2, 0), **weights))))
+    assert counts[0] < len(whole) - 300
+
+
+@pytest.mark.parametrize("look", ["sunny", "anna", "omar"])
+def test_l_shows_the_tip_of_the_tongue_and_n_does_not(look: str) -> None:
+    renderer = Head3dRenderer(SIZE, LOOKS[look])
+    n = {"jawOpen": 0.18, "mouthLowerDown": 0.15, "mouthUpperUp": 0.1}
+    without = mouth(renderer.step(motion(**n)))
+    shown = mouth(renderer.step(motion(**n, tongueOut=0.23)))
+    redder = (shown[..., 0] - shown[..., 1]) - (without[..., 0] - without[..., 1])
+    assert (redder > 25).sum() > 12

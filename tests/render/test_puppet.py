@@ -1,28 +1,31 @@
 """The puppet: a photo moved by blendshapes."""
 
 import time
+from dataclasses import replace
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
 
+from tests.fakes import slowness
 from tests.portraits import portrait_path
 from vcam.arkit import INDEX
-from vcam.cutout import backdrop
 from vcam.errors import ConfigError
 from vcam.media import BlendshapeFace, Motion
-from vcam.prepared import read_prepared
-from vcam.render.puppet import PuppetRenderer, open_puppet
-from vcam.render.puppet_mesh import FACE, INNER_LIPS, LIP_PAIRS, load_mesh, load_shapes, motor
+from vcam.photo.cutout import backdrop
+from vcam.photo.enrolled import read_enrolled_photo
+from vcam.render.puppet.mesh import FACE, INNER_LIPS, LIP_PAIRS, load_mesh, load_shapes, motor
+from vcam.render.puppet.renderer import PuppetRenderer, open_puppet
 
 SIZE = 384
 
 
 @pytest.fixture(scope="module", params=["astronaut", "hopper"])
 def folder(request, tmp_path_factory):
-    pytest.importorskip("ai_edge_litert", reason="pip install 'vcam[face]'")
-    from vcam.enroll import prepare
-    from vcam.picture import read_picture
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+    from vcam.enroll.enroll import prepare
+    from vcam.photo.picture import read_picture
 
     folder = tmp_path_factory.mktemp(request.param)
     prepare(read_picture(portrait_path(request.param))).prepared.write(folder)
@@ -58,7 +61,7 @@ def box(points, margin=4):
 
 
 def test_a_calm_puppet_looks_like_its_photo(puppet, folder):
-    photo = read_prepared(folder).resized(SIZE)
+    photo = read_enrolled_photo(folder).resized(SIZE)
     frame = puppet.step(motion(at=4800))
     assert frame.at == 4800
     assert frame.pixels.shape == (SIZE, SIZE, 3)
@@ -140,7 +143,7 @@ def test_frames_depend_on_their_motion_alone(puppet):
 
 
 def test_backgrounds(folder):
-    photo = read_prepared(folder)
+    photo = read_enrolled_photo(folder)
     corner = {}
     for kind in ("keep", "blur", "black", "#20c040", "background.png"):
         cv2.imwrite(str(folder / "background.png"), np.full((20, 30, 3), (9, 99, 199), np.uint8))
@@ -156,6 +159,13 @@ def test_a_folder_without_a_face_says_so(tmp_path, folder):
     with pytest.raises(ConfigError, match="cannot read"):
         open_puppet(tmp_path, "keep", 256)
     (tmp_path / "portrait.png").write_bytes((folder / "portrait.png").read_bytes())
+    with pytest.raises(ConfigError, match="create the profile again"):
+        open_puppet(tmp_path, "keep", 256)
+
+
+def test_points_that_are_no_face_say_so(tmp_path, folder):
+    photo = read_enrolled_photo(folder)
+    replace(photo, points=np.full_like(photo.points, 100)).write(tmp_path)
     with pytest.raises(ConfigError, match="create the profile again"):
         open_puppet(tmp_path, "keep", 256)
 
@@ -188,10 +198,156 @@ def test_a_frame_costs_less_than_six_milliseconds(folder):
     cv2.setNumThreads(1)
     renderer = open_puppet(folder, "keep", 512)
     wanted = motion((4, -8, 3), jawOpen=0.5, mouthSmile=0.4, eyeBlink=0.3)
-    costs = []
+    costs, slow = [], slowness()
     for _ in range(8):
         start = time.process_time()
         for _ in range(25):
             renderer.step(wanted)
         costs.append((time.process_time() - start) / 25)
-    assert min(costs) < 0.006
+    assert min(costs) < 0.006 * max(slow, slowness())
+
+
+def rows_at(frame, points):
+    """The middle column of a box around landmarks, as brightness from top to bottom."""
+    left, top, right, bottom = box(frame.landmarks[points], 0)
+    middle = round((left + right) / 2)
+    return frame.pixels[round(top) : round(bottom), middle].mean(1)
+
+
+def test_the_jaw_slides_over_the_neck(puppet):
+    """What is a third of the eyes' distance below the jaw that came down does not move."""
+    still, open_ = puppet.step(motion()), puppet.step(motion(jawOpen=0.7))
+    unit = np.linalg.norm(still.landmarks[45] - still.landmarks[36])
+    chin = float(open_.landmarks[8, 1])
+    below = slice(round(chin + unit / 3), None)
+    assert open_.landmarks[8, 1] > still.landmarks[8, 1] + 0.03 * SIZE
+    assert np.abs(open_.pixels[below].astype(int) - still.pixels[below]).max() <= 2
+
+
+def test_shoulders_stay_when_the_head_tilts(puppet):
+    still, tilted = puppet.step(motion()), puppet.step(motion((0, 0, 8)))
+    unit = np.linalg.norm(still.landmarks[45] - still.landmarks[36])
+    chin = still.landmarks[8]
+    below = slice(round(chin[1] + 0.35 * unit), None)
+    for side in (slice(0, round(chin[0] - 1.1 * unit)), slice(round(chin[0] + 1.1 * unit), None)):
+        off = np.abs(tilted.pixels[below, side].astype(int) - still.pixels[below, side])
+        assert off.mean() < 1.0
+
+
+def test_oo_is_a_dark_hole_and_ee_shows_teeth(puppet):
+    oo = puppet.step(motion(mouthPucker=0.9, mouthFunnel=0.3, jawOpen=0.3))
+    ee = puppet.step(motion(mouthSmile=0.6, jawOpen=0.2, mouthUpperUp=0.5))
+    assert rows_at(oo, slice(60, 68))[2:-2].max() < 90
+    assert rows_at(ee, slice(60, 68)).max() > 120
+
+
+def test_teeth_are_as_wide_as_a_smile(puppet):
+    """No black gaps left and right: they become darker gently."""
+    wide = puppet.step(motion(mouthSmile=0.8, jawOpen=0.3, mouthUpperUp=0.4))
+    left, _, right, _ = box(wide.landmarks[[60, 64]], 0)
+    corners = wide.landmarks[[61, 63, 65, 67], 1]
+    row = round(float(wide.landmarks[[61, 62, 63], 1].mean() + 0.35 * np.ptp(corners)))
+    line = wide.pixels[row, round(left) : round(right)].mean(1)
+    middle = line[len(line) // 3 : -len(line) // 3].mean()
+    quarter = len(line) // 5
+    assert min(line[quarter], line[-quarter]) > 0.45 * middle
+
+
+def test_a_shut_eye_is_skin_with_one_dark_line(puppet):
+    shut = puppet.step(motion(eyeBlink=1.0))
+    for eye in (slice(36, 42), slice(42, 48)):
+        lids = shut.landmarks[eye]
+        x, y = lids.mean(0)
+        reach = round(0.30 * np.ptp(lids[:, 0]))
+        column = shut.pixels[round(y) - reach : round(y) + reach, round(x)].mean(1)
+        skin = np.median(column)
+        dark = column < 0.75 * skin
+        assert dark.any()
+        assert np.diff(dark.astype(int)).clip(0).sum() <= 1  # one line
+        assert dark.sum() < 0.5 * len(dark)
+
+
+def test_a_lid_comes_down_gradually(puppet):
+    """No step: a blink of two frames more looks like one."""
+    frames = [puppet.step(motion(eyeBlink=w)) for w in np.linspace(0, 1, 21)]
+    around = box(frames[0].landmarks[36:48])
+    steps = [difference(a, b, around) for a, b in pairwise(frames)]
+    assert max(steps) < 0.35 * difference(frames[0], frames[-1], around)
+
+
+def test_a_smile_deepens_the_fold(puppet):
+    calm, smile = puppet.step(motion()), puppet.step(motion(cheekSquint=1.0))
+    nose, mouth = calm.landmarks[35], calm.landmarks[54]
+    fold = np.stack([nose, mouth]), np.array([6, 6])
+    beside = (*(fold[0].min(0) - fold[1]), *(fold[0].max(0) + fold[1]))
+    assert difference(calm, smile, beside) > 0.5
+
+
+def test_a_lid_takes_no_frame_of_glasses_along():
+    """What goes on beyond the eye is in front of it; lashes end."""
+    from vcam.render.puppet.eyes import at_border
+
+    mask = np.zeros((20, 30), np.float32)
+    mask[3:5] = 1
+    mask[10:12, 10:20] = 1
+    kept = at_border(mask)
+    assert kept[3:5].all()
+    assert not kept[10:12].any()
+
+
+def test_teeth_and_tongue_are_opaque_where_they_are():
+    from vcam.render.puppet.teeth import Lamp, teeth, tip, tongue
+
+    lamp = Lamp(np.ones(3, np.float32), 0.0)
+    rows = [teeth(150, lamp, upper=upper) for upper in (True, False)]
+    for layer in (*rows, tongue(150, lamp), tip(150, lamp)):
+        assert layer.pixels.min() >= 0
+        assert layer.pixels[..., :3].max() <= 1.0
+        assert (layer.pixels[..., :3].max(2) <= layer.pixels[..., 3] + 0.02).all()
+    upper = teeth(150, lamp, upper=True)
+    mirrored = upper.pixels[:, ::-1]
+    assert np.abs(upper.pixels - mirrored).mean() < 0.02  # the same on both sides
+    across = upper.pixels[..., 3].max(0) > 0.5
+    assert 0.5 * 150 < across.sum() < 0.75 * 150  # as wide as a mouth
+
+
+@pytest.mark.slow
+def test_a_frame_of_1024_pixels_costs_less_than_seventeen_milliseconds(folder):
+    """CPU time, the best of several runs: the machine may be busy."""
+    cv2.setNumThreads(1)
+    renderer = open_puppet(folder, "keep", 1024)
+    wanted = motion((4, -8, 3), jawOpen=0.5, mouthSmile=0.4, eyeBlink=0.3)
+    costs, slow = [], slowness()
+    for _ in range(8):
+        start = time.process_time()
+        for _ in range(10):
+            renderer.step(wanted)
+        costs.append((time.process_time() - start) / 10)
+    assert min(costs) < 0.017 * max(slow, slowness())
+
+
+def test_an_eye_behind_black_glass_is_left_alone():
+    """There is nothing to shut, and nothing that warns or is no number."""
+    from vcam.photo.landmarks import LEFT_IRIS, Landmarker
+    from vcam.render.puppet.eyes import Eye
+    from vcam.render.puppet.mesh import LEFT_LIDS
+
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+    photo = cv2.cvtColor(cv2.imread(str(portrait_path("hopper"))), cv2.COLOR_BGR2RGB)
+    points = Landmarker().find(photo)[0].points
+    middle = points[list(LEFT_LIDS), :2].mean(0)
+    cv2.circle(photo, tuple(np.rint(middle).astype(int).tolist()), 40, (20, 20, 20), -1)
+    eye = Eye(photo, points, LEFT_LIDS, LEFT_IRIS, "Left")
+    shut = eye.paint(motion(eyeBlink=1.0, eyeLookOut=0.5).face.weights)
+    assert (shut == photo[eye.rows, eye.columns]).all()
+
+
+def test_l_shows_the_tip_of_the_tongue_and_n_does_not(puppet):
+    n = {"jawOpen": 0.2, "mouthLowerDown": 0.15, "mouthUpperUp": 0.1}
+    frames = [puppet.step(motion(**n, tongueOut=out)) for out in (0.0, 0.23)]
+    left, top, right, bottom = (round(float(v)) for v in box(frames[0].landmarks[60:68], 0))
+    without, shown = (f.pixels[top : bottom + 1, left:right].astype(int) for f in frames)
+    redder = (shown[..., 0] - shown[..., 2]) - (without[..., 0] - without[..., 2])
+    assert (redder > 12).mean() > 0.04
+    eyes = box(frames[0].landmarks[36:48])
+    assert difference(*frames, eyes) == 0

@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from vcam.render.splat import cloud as rules
-from vcam.render.splat.cloud import Cloud, covariances
+from vcam.render.splat.cloud import Cloud, Lens, covariances
 from vcam.render.splat.exact import ExactSplatter, flatten
 
 SIZE, FOCAL = 64, 12.0
@@ -108,13 +108,15 @@ def test_the_fast_splatter_follows_the_exact_one():
     )
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)
-    assert len(results) == 3
+    assert len(results) == 4
     assert max(difference for difference, _ in results.values()) < 5e-5, results
     # The most there can be, 120 Gaussians in each of 4 tiles: no buffer is sized by their number.
     assert results["crowd"][1] == 4 * 120
 
 
 def test_radii_of_gaussians_out_of_sight_are_zero():
-    splats = flatten(dots((0.0, 0.0, 0.0), (9.0, 0.0, 0.0), (0.0, 0.0, -11.0)), SEEN, SIZE, FOCAL)
+    splats = flatten(
+        dots((0.0, 0.0, 0.0), (9.0, 0.0, 0.0), (0.0, 0.0, -11.0)), SEEN, Lens.square(SIZE, FOCAL)
+    )
     assert splats.radii[0] > 0
     assert splats.radii[1:].tolist() == [0, 0]

@@ -13,14 +13,13 @@ torch = pytest.importorskip("torch")
 
 from tests.parity import gaga_synth
 from tests.render.stand_ins import person
-from vcam import profile as profiles
-from vcam.errors import ConfigError, MediaError, WeightsError
-from vcam.render.background import background
-from vcam.render.tracked import (
+from vcam.errors import ConfigError, WeightsError
+from vcam.profiles import profile as profiles
+from vcam.render.gagavatar.background import background
+from vcam.render.gagavatar.tracked import (
     Tracked,
     load_profile,
     profile_name,
-    read_picture,
     read_tracked,
     save_profile,
 )
@@ -144,9 +143,9 @@ def test_profiles_are_named_after_their_photo(photo, name):
 
 
 def test_a_broken_picture_is_refused(tmp_path):
-    (tmp_path / "portrait.png").write_bytes(b"no picture")
-    with pytest.raises(MediaError, match="cannot read the picture"):
-        read_picture(tmp_path / "portrait.png")
+    (tmp_path / "background.png").write_bytes(b"no picture")
+    with pytest.raises(ConfigError, match=r"background\.png is a text file, no picture"):
+        background("background.png", 32, person(5).image, tmp_path)
 
 
 def test_backgrounds(tmp_path):

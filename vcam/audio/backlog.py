@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
+
+from vcam import clock
 
 STALL = 0.25  # seconds without a block: what comes next has waited, and silence took its place
 WATCH = 0.1  # seconds in which sound must have come at its pace to be believed again
@@ -18,7 +19,7 @@ class Backlog:
     at once, or nearly so. They come faster than sound can be spoken.
     """
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = clock.now) -> None:
         self._now = now
         self._last: float | None = None
         self._since: float | None = None  # when sound came again, while it is not believed yet

@@ -7,6 +7,7 @@ gently that nobody hears it; `Interpolator` reads the ring between its samples.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,18 +125,46 @@ class DelayedVoice:
     def __init__(self, ring: RingBuffer) -> None:
         self.follower = Follower()
         self._ring, self._interpolator = ring, Interpolator(ring)
+        self._sounds = True  # and was not at rest just now
         self._ran_into = -1  # the ring's end at which there was no more sound
 
-    def read(self, count: int, target: float) -> FloatArray:
-        """The next `count` samples; the first should be the sound of tick `target`."""
+    def read(self, count: int, target: float, patient: bool = False) -> FloatArray:
+        """The next `count` samples; the first should be the sound of tick `target`.
+
+        Who is `patient` leaves out only what is quiet, and hurries by a percent meanwhile.
+        """
         target, jump = self._within_sound(target, count)
+        if patient:
+            target, jump = self._without_loss(target, jump)
         begin, speed, left = self.follower.step(count, target, jump)
         samples = self._interpolator.read(begin, speed, count)
         if left is not None:
             fading = self._interpolator.read(left, 1.0, min(FADE, count))
             weight = np.linspace(1.0, 0.0, len(fading), dtype=np.float32)
             samples[: len(fading)] += weight * (fading - samples[: len(fading)])
+        if not self._sounds:
+            samples[:FADE] *= np.linspace(0.0, 1.0, len(samples[:FADE]), dtype=np.float32)
+        self._sounds = True
         return samples
+
+    def rest(self, count: int) -> FloatArray:
+        """`count` samples of silence, into which the sound that was playing fades."""
+        samples, here = np.zeros(count, np.float32), self.follower.tick
+        if self._sounds and here is not None:
+            fading = self._interpolator.read(here, 1.0, min(FADE, count))
+            samples[: len(fading)] = fading * np.linspace(1.0, 0.0, len(fading), dtype=np.float32)
+        self._sounds = False
+        return samples
+
+    def _without_loss(self, target: float, jump: float) -> tuple[float, float]:
+        """Where to be, and the error that is worth a jump, so that no word is left out."""
+        here = self.follower.tick
+        if here is None or target - here <= HOP:
+            return target, jump
+        ahead = np.abs(self._ring.read(int(here), int(target)).samples)
+        loud = np.flatnonzero(ahead >= QUIET)
+        quiet = int(loud[0]) - FADE if len(loud) else len(ahead)
+        return (here + quiet, HOP) if quiet > HOP else (target, math.inf)
 
     def _within_sound(self, target: float, count: int) -> tuple[float, float]:
         """Where to be, and the error that is worth a jump, so that it reads what has been heard.

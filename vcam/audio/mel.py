@@ -23,7 +23,7 @@ _LOWEST, _HIGHEST = 60.0, 7_200.0  # Hz; the decimator is flat up to there
 _FLOOR_DB = -45.0  # of a band, below the level: what is softer does not count
 SOFTEST = _FLOOR_DB / 20 + 1.5  # the least that a feature can be
 
-_START_DB = -38.0  # mean square, dB full scale: speech at an ordinary microphone setting
+START_DB = -38.0  # mean square, dB full scale: speech at an ordinary microphone setting
 _LEAST_DB = -54.0  # below that it is not speech, or nobody could hear it
 _RISE = 0.15  # of the gap, per frame: a syllable
 _FALL_DB = 0.03  # per frame: 3 dB per second
@@ -80,7 +80,7 @@ class _MelState:
     """The sound that the next windows still need, and the level of the speech so far."""
 
     pending: FloatArray = field(default_factory=lambda: np.zeros(WINDOW // 2, np.float32))
-    level: float = _START_DB
+    level: float = START_DB
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ def log_mel(samples: FloatArray) -> FloatArray:
     padded = np.pad(samples, (WINDOW // 2, 0))
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     loud = 10 * np.log10(np.mean(windows * windows, axis=1) + 1e-12)
-    level, levels = _START_DB, np.empty(len(loud), np.float32)
+    level, levels = START_DB, np.empty(len(loud), np.float32)
     for index, decibels in enumerate(loud.tolist()):
         levels[index] = level = follow(level, decibels)
     return relative(band_decibels(windows), levels[:, None])

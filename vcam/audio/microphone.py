@@ -2,7 +2,7 @@
 
 Each is made with `hear`, which gets 48 kHz mono blocks of float32 samples [n] on a thread of the
 source, from `start` to `close`. `overflows` counts blocks that were lost, `finished` says that a
-file has been played to its end.
+file has been played to its end, and its `waiting` that it has not begun.
 """
 
 from __future__ import annotations
@@ -20,14 +20,17 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from vcam import clock
 from vcam.audio import portaudio
 from vcam.audio.backlog import STALL, Backlog
+from vcam.audio.denied import Denied
 from vcam.audio.wav import read_wav
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
 from vcam.muted import muted
 
 BLOCK = TICKS_PER_SECOND // 100
+LOOK = 0.01  # seconds between two looks whether a file may begin
 LATENCY = 0.02  # seconds asked of PortAudio: two blocks; more makes them come in bursts
 
 Hear = Callable[[FloatArray], None]
@@ -48,8 +51,13 @@ def list_microphones() -> list[MicrophoneInfo]:
     try:
         found = portaudio.inputs()
     except DeviceError as error:
-        return [MicrophoneInfo("microphones", "microphones", trouble=str(error))]
+        return [MicrophoneInfo("none", "none", trouble=str(error))]
     return [MicrophoneInfo(each.name, each.title, each.monitor) for each in found]
+
+
+def known_microphones() -> list[MicrophoneInfo]:
+    """As `list_microphones`, while a run opens and closes streams of its own; none in trouble."""
+    return [MicrophoneInfo(each.name, each.title, each.monitor) for each in portaudio.known()]
 
 
 class Microphone:
@@ -63,8 +71,13 @@ class Microphone:
         self.name = self._input.title
         self.overflows = 0
         self.latency = 0.0  # seconds from the air to `hear`, as PortAudio tells once it listens
-        self._hear = hear
+        self._hear, self._denied = hear, Denied()
         self._stack = contextlib.ExitStack()
+
+    @property
+    def trouble(self) -> str:
+        """Why it hears nothing, for people, though the device delivers."""
+        return str(self._denied)
 
     def start(self) -> None:
         """Open the device and listen; DeviceError when another program holds it, or it is gone."""
@@ -72,7 +85,7 @@ class Microphone:
         portaudio.choose(self._input.source)
         with contextlib.ExitStack() as opening:
             try:
-                with muted():
+                with portaudio.opening(), muted():
                     stream = self._opened(sounddevice)
                 opening.callback(stream.close)
                 opening.enter_context(portaudio.streaming())
@@ -90,18 +103,34 @@ class Microphone:
         self._stack.close()
 
     def _opened(self, sounddevice: Any) -> Any:
-        """A stream at 48 kHz, or else at the device's own rate and resampled."""
+        """A stream at 48 kHz, or else at the device's own rate and resampled.
+
+        WASAPI takes no other rate than the mixer's, nor of an array of microphones fewer channels
+        than it has. Windows' own conversion comes last: some microphones then give silence.
+        """
         try:
             return self._at(sounddevice, TICKS_PER_SECOND)
-        except sounddevice.PortAudioError:
-            found = sounddevice.query_devices(self._input.device)
-            return self._at(sounddevice, int(found["default_samplerate"]))
+        except sounddevice.PortAudioError as error:
+            refused = error
+        found = sounddevice.query_devices(self._input.device)
+        own = int(found["default_samplerate"])
+        ways: list[dict[str, Any]] = [{"rate": own}]
+        if portaudio.is_wasapi(sounddevice, found):
+            ways.append({"rate": own, "channels": int(found["max_input_channels"])})
+            ways.append({"rate": TICKS_PER_SECOND, "extra": portaudio.converted(sounddevice)})
+        for way in ways:
+            try:
+                return self._at(sounddevice, **way)
+            except sounddevice.PortAudioError as error:
+                refused = error
+        raise refused
 
-    def _at(self, sounddevice: Any, rate: int) -> Any:
+    def _at(self, sounddevice: Any, rate: int, channels: int = 1, extra: Any = None) -> Any:
         return sounddevice.InputStream(
             device=self._input.device,
-            channels=1,
+            channels=channels,
             samplerate=rate,
+            extra_settings=extra,
             blocksize=rate // 100,
             latency=LATENCY,
             dtype="float32",
@@ -118,6 +147,7 @@ class Microphone:
             if old:
                 return
             samples = block[:, 0].copy()
+            self._denied.heard(samples)
             self._hear(convert(samples) if convert else samples)
 
         return heard
@@ -139,7 +169,10 @@ class StreamResampler:
 
 
 class PreparedSound:
-    """Delivers samples as a microphone would: 10 ms blocks, each once its time has passed."""
+    """Delivers samples as a microphone would: 10 ms blocks, each once its time has passed.
+
+    It begins once `ready` says so, which is asked again and again until then.
+    """
 
     def __init__(
         self,
@@ -149,10 +182,12 @@ class PreparedSound:
         loop: bool,
         now: Callable[[], float],
         sleep: Callable[[float], None],
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self.name = name
         self.overflows = 0
-        self.finished = False
+        self.finished, self.waiting = False, True
+        self._ready = ready
         self._samples, self._hear, self._loop = samples, hear, loop
         self._now, self._sleep = now, sleep
         self._stop = threading.Event()
@@ -177,6 +212,10 @@ class PreparedSound:
             self._thread.join()
 
     def _deliver(self) -> None:
+        while not self._ready():
+            if self._stop.wait(LOOK):
+                return
+        self.waiting = False
         due, late = self._now(), False
         for block in self.blocks():
             due += len(block) / TICKS_PER_SECOND
@@ -200,11 +239,12 @@ class WavFile(PreparedSound):
         path: Path,
         hear: Hear,
         loop: bool = False,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = clock.now,
         sleep: Callable[[float], None] = time.sleep,
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         """Read `path`; MediaError says what is wrong with it."""
-        super().__init__(path.name, read_wav(path).samples, hear, loop, now, sleep)
+        super().__init__(path.name, read_wav(path).samples, hear, loop, now, sleep, ready)
 
 
 class Silence(PreparedSound):
@@ -213,7 +253,7 @@ class Silence(PreparedSound):
     def __init__(
         self,
         hear: Hear,
-        now: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = clock.now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__("silence", np.zeros(BLOCK, np.float32), hear, True, now, sleep)

@@ -10,18 +10,25 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from vcam.audio.listeners import Listeners
-from vcam.audio.portaudio import OWN_SINK, OWN_SOURCE
+from vcam import clock
+from vcam.audio import own_devices, pipewire_nodes
+from vcam.audio.listeners import NOBODYS, Listeners
+from vcam.audio.portaudio import OWN, OWN_SINK, OWN_SOURCE, server_gone, unless_refused
+from vcam.audio.strays import Strays
 from vcam.errors import DeviceError
+from vcam.system import missing
 
 LISTEN = 0.25  # seconds between two looks at whether it is still wanted
 AGAIN = 0.2  # seconds between two attempts to reach a server that does not answer
+SOON = 0.01  # the same while it has just gone: who is first there decides who hears what
+MOST_FAILURES = 20  # of one look after another, until the connection is given up
+RETURN = 10.0  # seconds after which it has not just gone any more
 PATIENCE = 2.0  # seconds for the first answer
-OWN = (OWN_SOURCE, f"{OWN_SINK}.monitor")
+RUNNING = "running"  # a source whose sound goes to somebody
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,15 @@ class Look:
     connection: int  # another one each time that the server was started
     default: str
     sources: tuple[Found, ...]  # without our own
-    own: bool  # whether our virtual microphone is there
-    heard: bool  # whether anybody listens to it
+    own: str  # our devices, as `virtual_microphone` tells of them
+    listeners: tuple[str, ...]  # the programs that hear our microphone
+    runs: bool  # and it takes what it is given
 
 
 class ServerWatch:
-    """Follows the server's devices, and keeps who listens to ours from being moved away.
+    """Follows the server's devices, and keeps everybody's streams where they belong.
+
+    Who listens to our virtual microphone is not moved away, and nobody else plays into it.
 
     Without a server, or elsewhere than on Linux, it knows none.
     """
@@ -57,6 +67,8 @@ class ServerWatch:
         self._look: Look | None = None
         self._answered, self._stop = threading.Event(), threading.Event()
         self._used = self._spoken = False  # there has been a server; a default microphone
+        self._gone = 0.0  # when the server was there last
+        self.keeps_own = False  # whether our devices are made again when they are not there
         self._news = False  # since the look that has begun last
         self._thread = threading.Thread(target=self._follow, name="vcam-server", daemon=True)
 
@@ -95,29 +107,49 @@ class ServerWatch:
         self._spoken |= not chosen.monitor
         return chosen
 
+    def keep_own(self, keep: bool) -> None:
+        """From now on make our devices again, at once, whenever they are not there; or no more."""
+        self.keeps_own = keep
+
     @property
     def has_virtual_microphone(self) -> bool:
         """Whether the devices are there that the voice leaves through."""
-        look = self._look
-        return look is not None and look.own
+        return bool(self.virtual_microphone)
+
+    @property
+    def virtual_microphone(self) -> str:
+        """Another answer for each time that the devices were made; "" while they are not there."""
+        return self._look.own if self._look else ""
 
     @property
     def is_heard(self) -> bool:
         """Whether anybody may be listening to the virtual microphone: unless it is known better."""
+        return self.listeners != ()
+
+    @property
+    def listeners(self) -> tuple[str, ...] | None:
+        """Names of the programs that hear the virtual microphone; None while that is not known."""
         look = self._look
-        return look is None or not look.own or look.heard
+        return None if look is None or not look.own else look.listeners
+
+    @property
+    def takes_sound(self) -> bool:
+        """Whether it is known that sound flows out of our microphone: it may be idle."""
+        return self._look is not None and self._look.runs
 
     def _follow(self) -> None:
-        import pulsectl
-
+        try:
+            pulsectl = missing.PULSE.load()
+        except DeviceError:  # as without a server; `vcam doctor` tells
+            self._see(None)
+            return
         connection = 0
         while not self._stop.is_set():
-            gone = (pulsectl.PulseError, pulsectl.PulseDisconnected, OSError)
-            with contextlib.suppress(*gone), pulsectl.Pulse("vcam-watch") as server:
+            with contextlib.suppress(*server_gone()), pulsectl.Pulse("vcam-watch") as server:
                 connection += 1
                 self._listen(server, connection)
             self._see(None)
-            self._stop.wait(AGAIN)
+            self._stop.wait(SOON if clock.now() - self._gone < RETURN else AGAIN)
 
     def _listen(self, server: Any, connection: int) -> None:
         """Look again whenever something has changed, until the server goes away."""
@@ -126,15 +158,33 @@ class ServerWatch:
             self._news = True
             server.event_listen_stop()
 
-        listeners = Listeners(server)
-        server.event_mask_set("server", "source", "sink", "source_output")
+        failed, failures = missing.PULSE.load().PulseError, 0
+        listeners, strays = Listeners(server), Strays(server)
+        server.event_mask_set("server", "source", "sink", "source_output", "sink_input")
         server.event_callback_set(changed)
         while not self._stop.is_set():
             self._used, self._news = True, False
-            listeners.keep()
-            self._see(_look(server, connection))
+            try:
+                self._make_own(server)
+                listeners.keep()
+                strays.keep()
+                self._see(_look(server, connection))
+                failures = 0
+            except failed:  # what was asked for goes away just now, or the server does
+                failures += 1
+                if failures > MOST_FAILURES:
+                    raise
+                # The same connection again: what is known of listeners must not be lost.
+                self._news = not self._stop.wait(SOON)
             while not (self._news or self._stop.is_set()):
+                self._gone = clock.now()
                 server.event_listen(timeout=LISTEN)
+
+    def _make_own(self, server: Any) -> None:
+        """Before anything else: who asks for ours meanwhile may be given the microphone."""
+        if self.keeps_own and not _starts(server):
+            with unless_refused():  # the voice tells of it
+                own_devices.make(server, sink=not pipewire_nodes.usable(server))
 
     def _see(self, look: Look | None) -> None:
         before, self._look = self._look, look
@@ -143,22 +193,35 @@ class ServerWatch:
             self._changed()
 
 
+def _starts(server: Any) -> bool:
+    """Whether it has no microphone yet. PulseAudio would make ours the default one for a moment.
+
+    Then it moves whoever listens to ours to the next one. Until ours is there it refuses them.
+    """
+    sources = [_found(each) for each in server.source_list() if each.name not in OWN]
+    return not (pipewire_nodes.answers(server) or any(not each.monitor for each in sources))
+
+
 def _look(server: Any, connection: int) -> Look:
-    sources, sinks = server.source_list(), [sink.name for sink in server.sink_list()]
+    sources, sinks = server.source_list(), server.sink_list()
     return Look(
         connection,
         str(server.server_info().default_source_name),
         tuple(_found(each) for each in sources if each.name not in OWN),
-        OWN_SINK in sinks and OWN_SOURCE in [each.name for each in sources],
-        _heard(server, [each for each in sources if each.name in OWN]),
+        _own(sources, sinks, connection),
+        tuple(own_devices.programs(own_devices.listening(server))),
+        any(each.name == OWN_SOURCE and each.state == RUNNING for each in sources),
     )
 
 
-def _heard(server: Any, own: list[Any]) -> bool:
-    """Whether anybody reads one of `own`, besides the module that makes one of the other."""
-    numbers, makers = [each.index for each in own], [each.owner_module for each in own]
-    readers = [each for each in server.source_output_list() if each.source in numbers]
-    return any(each.owner_module not in makers for each in readers)
+def _own(sources: Iterable[Any], sinks: Iterable[Any], connection: int) -> str:
+    """Our source and, where there is one, our sink; modules' devices go with the connection."""
+    heard = [each for each in sources if each.name == OWN_SOURCE]
+    played = [each.index for each in sinks if each.name == OWN_SINK]
+    if not heard:
+        return ""
+    made = [connection] if heard[0].owner_module != NOBODYS else []
+    return ":".join(map(str, (*made, heard[0].index, *played)))
 
 
 def _found(source: Any) -> Found:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+
+from vcam import clock
 
 SHOWN = 1.0  # seconds that even the shortest trouble is told
 
@@ -11,7 +12,7 @@ SHOWN = 1.0  # seconds that even the shortest trouble is told
 class Trouble:
     """A line that says why a device does not work; empty when it does."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = clock.now) -> None:
         self._now, self._text = now, ""
         self._since = now()
         self._until = float("inf")  # when it may be forgotten

@@ -6,6 +6,7 @@ it is imported and finds nothing on a system without V4L2.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -114,18 +115,35 @@ def size(path: str) -> tuple[int, int]:
 
 def senders(path: str) -> list[str]:
     """Programs that feed the camera `path`, as "name (process 123)"; only this user's are seen."""
-    found: list[str] = []
+    return [
+        f"{_name(process)} (process {process.name})"
+        for process, descriptors in _users(path)
+        if any(_feeds(process, each) for each in descriptors)
+    ]
+
+
+def watchers(path: str) -> list[str]:
+    """Names of the programs besides this one that read the camera `path`; as far as `senders`."""
+    found = [
+        _name(process)
+        for process, descriptors in _users(path)
+        if process.name != str(os.getpid())
+        and not any(_feeds(process, each) for each in descriptors)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _users(path: str) -> Iterator[tuple[Path, list[Path]]]:
+    """Processes that have the camera `path` open, each with its descriptors of it."""
     try:
         camera = identity(Path(path))
     except OSError:
-        return found  # there is none
+        return  # there is none
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if any(_feeds(process, fd, camera) for fd in (process / "fd").iterdir()):
-                found.append(f"{(process / 'comm').read_text().strip()} (process {process.name})")
-        except OSError:
-            continue  # gone meanwhile, or another user's
-    return found
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+            descriptors = [each for each in (process / "fd").iterdir() if _is(each, camera)]
+            if descriptors:
+                yield process, descriptors
 
 
 def identity(path: Path) -> tuple[int, int]:
@@ -134,14 +152,27 @@ def identity(path: Path) -> tuple[int, int]:
     return (-1, found.st_rdev) if stat.S_ISCHR(found.st_mode) else (found.st_dev, found.st_ino)
 
 
-def _feeds(process: Path, fd: Path, camera: tuple[int, int]) -> bool:
+def _is(descriptor: Path, camera: tuple[int, int]) -> bool:
+    """Files on a server that is gone are not asked what they are: that may hang."""
+    return str(descriptor.readlink()).startswith("/dev/") and identity(descriptor) == camera
+
+
+def _feeds(process: Path, descriptor: Path) -> bool:
     """Readers open a camera for reading and writing, senders like pyvirtualcam for writing only."""
-    if not str(fd.readlink()).startswith("/dev/") or identity(fd) != camera:
-        return False  # the first for files on a server that is gone: asking what they are may hang
-    if (process / "comm").read_text().strip() in FULL_SERVICE_SENDERS:
+    if _name(process) in FULL_SERVICE_SENDERS:
         return True
-    flags = (process / "fdinfo" / fd.name).read_text().split("flags:")[1].split()[0]
-    return int(flags, 8) & os.O_ACCMODE == os.O_WRONLY
+    try:
+        told = (process / "fdinfo" / descriptor.name).read_text()
+    except OSError:
+        return False  # closed meanwhile
+    return int(told.split("flags:")[1].split()[0], 8) & os.O_ACCMODE == os.O_WRONLY
+
+
+def _name(process: Path) -> str:
+    try:
+        return (process / "comm").read_text().strip()
+    except OSError:
+        return "a program"  # that has ended meanwhile
 
 
 @contextmanager

@@ -26,7 +26,9 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
+from vcam import access
 from vcam.errors import DeviceError, MediaError
+from vcam.files.container import written
 from vcam.media import TICKS_PER_SECOND, AudioChunk, FloatArray, Frame, Image
 
 TICK = Fraction(1, TICKS_PER_SECOND)
@@ -72,12 +74,14 @@ class VideoFile:
         self._waiting: deque[AudioChunk] = deque()
         self._zero: int | None = None  # tick of the film's beginning
         self._shown = -1  # newest frame's time stamp
+        self.pictures = 0  # written
+        self._early: Frame | None = None  # newest frame from before the beginning
         self._heard = 0  # ticks of sound written
         self._open = True
         if path.is_dir():
             raise MediaError(f"cannot write {path}: it is a directory; name a file in it")
         with self._fragile():
-            self._film = av.open(str(self._part), "w", format="mp4")
+            self._film = written(self._part, "mp4")
             self._film.metadata.update(facts or {})
             self._picture = _picture_stream(self._film, size, fps)
             self._sound = _sound_stream(self._film)
@@ -92,9 +96,9 @@ class VideoFile:
             at = frame.at - self._zero
             self._write_sound_until(frame.at)
             if at > self._shown:
-                self._shown = at
-                pixels = np.ascontiguousarray(frame.array())
-                self._mux(self._picture.encode(_video_frame(pixels, at)))
+                self._show(frame, at)
+            elif self._shown < 0:
+                self._early = frame
 
     def hear(self, sound: AudioChunk) -> None:
         """Take in `sound`, which goes where its tick says; it must come in order."""
@@ -102,14 +106,19 @@ class VideoFile:
         self._waiting.append(sound)
 
     def close(self) -> None:
-        """Finish the film and give it its name; a film without a picture is thrown away."""
+        """Finish the film and give it its name; a film without a picture is thrown away.
+
+        Where it ends before its first frame was drawn, what was shown until then is its picture.
+        """
         with self._lock:
             if not self._open:
                 return
-            if self._shown < 0:
+            if self._shown < 0 and self._early is None:
                 self._discard()
                 return
             with self._fragile():
+                if self._shown < 0 and self._early is not None:
+                    self._show(self._early, 0)
                 self._write_sound_until(None)
                 self._mux(self._picture.encode(None))
                 self._mux(self._sound.encode(None))
@@ -136,6 +145,11 @@ class VideoFile:
             self.close()
         else:
             self.abort()
+
+    def _show(self, frame: Frame, at: int) -> None:
+        self._shown = at
+        self.pictures += 1
+        self._mux(self._picture.encode(_video_frame(np.ascontiguousarray(frame.array()), at)))
 
     def _write_sound_until(self, end: int | None) -> None:
         """Write what was heard before tick `end`, or all of it, so that both streams interleave."""
@@ -179,12 +193,17 @@ class VideoFile:
         except (OSError, av.error.FFmpegError) as error:
             self._discard()
             raise MediaError(
-                f"cannot write {self.path}: {error.strerror}. Nothing was kept; "
+                f"cannot write {self._refusal(error)}. Nothing was kept; "
                 "make room or name another place, and record again"
             ) from error
         except BaseException:
             self._discard()
             raise
+
+    def _refusal(self, error: OSError | av.error.FFmpegError) -> str:
+        if isinstance(error, OSError):
+            return access.refusal(self.path, error)
+        return f"{self.path}: {error.strerror}"
 
     def _discard(self) -> None:
         if not self._open:

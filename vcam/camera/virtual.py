@@ -8,25 +8,22 @@ is turned away instead of taking over.
 from __future__ import annotations
 
 import contextlib
-import importlib
-import importlib.util
-import os
+import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vcam.camera import v4l2
+from vcam.camera import obs, readers, v4l2
 from vcam.errors import DeviceError
 from vcam.media import Frame
+from vcam.system import missing
 
 if TYPE_CHECKING:
     from pyvirtualcam import Camera as Sender
 
-INSTALL_PYVIRTUALCAM = "pip install 'vcam[camera]'"
 OBS = "OBS Virtual Camera"
 OBS_STEPS = (
     "install OBS 30 or newer (https://obsproject.com), press Start Virtual Camera in it once, "
@@ -55,7 +52,7 @@ class VirtualCamera:
             if device and sys.platform == "linux":
                 _check_size(device, size)
             self._stack = opening.pop_all()
-        self.device = Path(self._sender.device)  # what `readers` wants; of OBS merely a name
+        self._device = Path(self._sender.device)  # of OBS merely a name
         self.name = f"{self._sender.device} ({self._sender.backend})"
         self.format = f"{size[0]}x{size[1]} RGB as {self._sender.native_fmt} at {fps} fps"
         self._open = True
@@ -71,6 +68,14 @@ class VirtualCamera:
         except (RuntimeError, OSError) as error:
             raise DeviceError(f"the camera {self.name} fails: {error}") from error
 
+    def readers(self) -> int | None:
+        """How many programs read it; None when that cannot be known, as of OBS's."""
+        return readers.readers(self._device) if sys.platform == "linux" else None
+
+    def watchers(self) -> list[str]:
+        """Names of the programs that read it, of this user's; asking takes a while."""
+        return v4l2.watchers(str(self._device)) if sys.platform == "linux" else []
+
     def close(self) -> None:
         """Let go of the device, so that the next sender finds it free."""
         self._open = False
@@ -80,7 +85,7 @@ class VirtualCamera:
 def devices() -> list[tuple[str, str, str | None]]:
     """Virtual cameras here as (device, backend, what is wrong or None); nothing is disturbed."""
     if sys.platform != "linux":
-        return [(OBS, "obs", _missing_pyvirtualcam())]
+        return [(OBS, "obs", obs.missing_filter() or _missing_pyvirtualcam())]
     return [(found.path, "v4l2loopback", trouble(found.path)) for found in v4l2.loopbacks()]
 
 
@@ -91,11 +96,11 @@ def label(device: str) -> str:
 
 def no_device() -> str:
     """Why this Linux has no loopback camera, and the command that makes one."""
-    release = os.uname().release
+    release = platform.release()
     if v4l2.nodes() and not v4l2.loopbacks():
         return f"there are cameras here, but no virtual one; load one with: {v4l2.LOAD}"
-    if importlib.util.find_spec("pyvirtualcam") is None:
-        return f"pyvirtualcam is not installed; run: {INSTALL_PYVIRTUALCAM}"
+    if not missing.PYVIRTUALCAM.is_here:
+        return str(missing.PYVIRTUALCAM.lacking())
     return f"v4l2loopback is not loaded (kernel {release}); run: {v4l2.INSTALL} && {v4l2.LOAD}"
 
 
@@ -116,8 +121,8 @@ def trouble(device: str) -> str | None:
 
 
 def _missing_pyvirtualcam() -> str | None:
-    if importlib.util.find_spec("pyvirtualcam") is None:
-        return f"pyvirtualcam is not installed; run: {INSTALL_PYVIRTUALCAM}"
+    if not missing.PYVIRTUALCAM.is_here:
+        return str(missing.PYVIRTUALCAM.lacking())
     return None
 
 
@@ -152,7 +157,7 @@ def _check_size(device: str, size: tuple[int, int]) -> None:
 
 def _sender(size: tuple[int, int], fps: int, device: str | None) -> Sender:
     """pyvirtualcam's camera; its refusals become a DeviceError."""
-    module = _pyvirtualcam()
+    module = missing.PYVIRTUALCAM.load()
     backend = "v4l2loopback" if sys.platform == "linux" else "obs"
     if backend not in module.camera.BACKENDS:
         raise DeviceError(f"pyvirtualcam has no {backend} here; {OBS_STEPS}")
@@ -164,17 +169,10 @@ def _sender(size: tuple[int, int], fps: int, device: str | None) -> Sender:
         raise DeviceError(_refused(str(error), size)) from error
 
 
-def _pyvirtualcam() -> ModuleType:
-    try:
-        return importlib.import_module("pyvirtualcam")
-    except ImportError as error:
-        raise DeviceError(
-            f"pyvirtualcam cannot be loaded ({error}); run: {INSTALL_PYVIRTUALCAM}"
-        ) from error
-
-
 def _refused(answer: str, size: tuple[int, int]) -> str:
     reason = answer.removeprefix("'v4l2loopback' backend: ").removeprefix("'obs' backend: ")
+    if sys.platform == "win32":
+        return f"{OBS} does not open ({reason.rstrip('.')}): {obs.missing_filter() or obs.TAKEN}"
     if sys.platform != "linux":
         return f"{OBS} does not open: {reason} To mend it, {OBS_STEPS}"
     return f"the virtual camera refuses {size[0]}x{size[1]}: {reason} To mend it: {v4l2.RELOAD}"

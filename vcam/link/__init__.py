@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vcam.engine import Finished
+from vcam.engine.engine import Finished
 from vcam.media import AudioChunk
-from vcam.stats import EngineStatus
+from vcam.monitor.stats import EngineStatus
+from vcam.motion.gestures import Begun
 
 
 class EngineLink(Protocol):
@@ -25,6 +26,10 @@ class EngineLink(Protocol):
 
     def rest(self, resting: bool) -> None:
         """Want no frames for a while, or want them again: the engine sleeps, loaded."""
+        ...
+
+    def express(self, gesture: Begun) -> None:
+        """Lay a gesture over the motion, from its tick on."""
         ...
 
     def status(self) -> EngineStatus:

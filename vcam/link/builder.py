@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from vcam.link.process import EngineProcess
 from vcam.link.retries import LATER, Retries
-from vcam.profile import Profile
+from vcam.profiles.profile import Profile
 
 
 class Builder:

@@ -6,9 +6,10 @@ import time
 from collections import deque
 
 from vcam.audio.ring import RingBuffer
-from vcam.engine import Engine, Finished
+from vcam.engine.engine import Engine, Finished
 from vcam.media import AudioChunk
-from vcam.stats import Change, EngineStatus
+from vcam.monitor.stats import Change, EngineStatus
+from vcam.motion.gestures import MOST, Begun
 
 SHORTEST = 0.002  # seconds; there is nobody to wake the caller
 
@@ -40,6 +41,11 @@ class LocalLink:
         """Throw away the sound that comes meanwhile."""
         self._resting = resting
 
+    def express(self, gesture: Begun) -> None:
+        """Over the motion of the next `receive` on."""
+        gestures = self._engine.pipeline.gestures
+        gestures.begun = (*gestures.begun, gesture)[-MOST:]
+
     def status(self) -> EngineStatus:
         """Always live."""
         engine = self._engine
@@ -49,8 +55,8 @@ class LocalLink:
             "live",
             engine.backends,
             mode=engine.mode,
-            rung=engine.ladder.rung.name,
-            load=engine.ladder.load,
+            level=engine.degradation.level.name,
+            load=engine.degradation.load,
             timeline=tuple(self._timeline),
         )
 

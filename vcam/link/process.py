@@ -2,48 +2,69 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import socket
+import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from multiprocessing import connection, resource_tracker
+from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnContext
-from typing import Any
+from typing import Any, TypeAlias
 
 import psutil
 
-from vcam.engine import Finished
+from vcam import access
+from vcam.engine.engine import Finished
 from vcam.link.memory import SharedMemory
 from vcam.link.serve import HISTORY, Died, Note, Order, Ready, Shown, Vitals, serve
 from vcam.media import AudioChunk, Frame
-from vcam.profile import Profile
-from vcam.stats import Change
+from vcam.monitor.logs import log
+from vcam.monitor.stats import Change
+from vcam.motion.gestures import Begun
+from vcam.profiles.profile import Profile
+from vcam.system import signals
+from vcam.system.exits import ending
 
-__all__ = ["HISTORY", "EngineProcess", "dismiss"]
+__all__ = ["HISTORY", "EngineProcess", "dismiss", "spare"]
 
 MOST_CHANGES = 32
+Main: TypeAlias = "Callable[[Connection, SharedMemory, int], None]"
 
 
 class EngineProcess:
     """Spawned idle; `open` gives it a face. It may die at any moment, which raises nothing here."""
 
-    def __init__(self, context: SpawnContext, fps: int, size: int) -> None:
+    def __init__(self, context: SpawnContext, fps: int, size: int, main: Main = serve) -> None:
+        """`main` is what the process runs: a local engine, or a link to a far one."""
         self._memory = SharedMemory.create(context, size)
         self._ring = self._memory.ring()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(theirs, self._memory, fps), daemon=True, name="vcam-engine"
-        )
-        self._process.start()
-        theirs.close()
+        with ExitStack() as failing:
+            self._pipe, theirs = context.Pipe()
+            failing.callback(self._pipe.close)
+            with theirs:
+                self._process = context.Process(
+                    target=main, args=(theirs, self._memory, fps), daemon=True, name="vcam-engine"
+                )
+                if sys.platform != "win32":  # which has none
+                    resource_tracker.ensure_running()  # now, because it lets Ctrl-C through
+                with signals.held():
+                    self._process.start()
+            failing.pop_all()
         self.profile: Profile | None = None
         self.ready: Ready | None = None  # once it is live
         self.note = ""
         self.vitals = Vitals()
         self.changes: deque[Change] = deque(maxlen=MOST_CHANGES)  # that nobody has looked at yet
-        self.rung = self.reason = ""  # where it stands on its ladder, and why
+        self.level = self.reason = ""  # which it is on, and why
         self.speaking = False
         self.last_words: Died | None = None
         self.silent_looks = 0  # looks since its last word
+        self._expressed = 0  # gestures so far
         self._worked = math.nan  # processor seconds, half of the patience ago
 
     @property
@@ -66,9 +87,12 @@ class EngineProcess:
         """Why it ended, for people."""
         if self.last_words:
             return self.last_words.reason
-        code = self._process.exitcode
-        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-        return f"the engine died ({how})"
+        return f"the engine died ({ending(self._process.exitcode)})"
+
+    def never_opens(self, tried: bool) -> bool:
+        """Whether it ended while it opened and would again, as it said or as was `tried`."""
+        words = self.last_words
+        return self.ready is None and (tried or (words is not None and not words.later))
 
     def stands_still(self, looks: int) -> bool:
         """Whether it has said nothing for `looks` looks, nor worked in the second half of them."""
@@ -111,6 +135,11 @@ class EngineProcess:
         """Make no frames for a while, or make them again."""
         self._memory.rest(resting)
 
+    def express(self, gesture: Begun) -> None:
+        """Write down a gesture where the process reads it."""
+        self._memory.express(self._expressed, gesture)
+        self._expressed += 1
+
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """The frames it has announced; what else it says is noted. Waits for the first word."""
         self._memory.show(shown)
@@ -121,6 +150,11 @@ class EngineProcess:
             else:
                 self._take(word)
         return finished
+
+    def wait(self, seconds: float, *others: socket.socket) -> None:
+        """Until it has said something, one of `others` can be read, or so long at most."""
+        with contextlib.suppress(OSError):  # it is closed; whoever looks after it will see
+            connection.wait([self._pipe, *others], seconds)
 
     def close(self, patience: float = 1.0) -> None:
         """Ask it to end; kill it if it has not after `patience` seconds."""
@@ -153,12 +187,21 @@ class EngineProcess:
             case Ready():
                 self.ready, self.note = word, ""
             case Vitals():
-                self.vitals, self.rung = word, word.rung
+                self.vitals, self.level = word, word.level
             case Change():
                 self.changes.append(word)
-                self.rung, self.reason = word.after, word.reason
+                self.level, self.reason = word.after, word.reason
             case Died():
                 self.last_words = word
+
+
+def spare(start: Callable[[], EngineProcess]) -> EngineProcess | None:
+    """A process for later, if the system has room for one more; told in the log if not."""
+    try:
+        return start()
+    except OSError as error:
+        log.warning("no spare engine: %s", access.explained(error))
+        return None
 
 
 def dismiss(process: EngineProcess, patience: float = 0.0) -> None:

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
-import signal
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
-import cv2
-
-from vcam import gpu, voice
-from vcam.backends import Asked
-from vcam.build import build
-from vcam.engine import Engine, Finished, memory_mib
-from vcam.errors import GaveUp, VcamError
+from vcam import access
+from vcam.engine.backends import Asked
+from vcam.engine.build import build
+from vcam.engine.engine import Engine, Finished, memory_mib
+from vcam.errors import EngineError, GaveUp, VcamError
+from vcam.gpu import device
 from vcam.link.memory import SharedMemory
 from vcam.media import TICKS_PER_SECOND
-from vcam.profile import Profile
-from vcam.stats import GpuStatus
+from vcam.monitor.stats import FarStatus, GpuStatus
+from vcam.profiles import voice
+from vcam.profiles.profile import Profile
+from vcam.system import opencv as cv2
+from vcam.system import signals
+from vcam.system.fine_timer import fine_timer
 
-EMBEDDED = ("vcam.motion.visemes", "vcam.render.head3d", "vcam.mouth.passthrough")
+EMBEDDED = ("vcam.motion.visemes.model", "vcam.render.head3d.renderer", "vcam.mouth.passthrough")
 NAP = 0.003  # seconds between looks at the ring of sound
 DOZE = 0.1  # seconds between looks while no frames are wanted
 LEAST_URGENT = 19  # niceness of a process that compiles beside a live one
@@ -73,9 +77,10 @@ class Vitals:
     memory_mib: float = 0.0
     gpu: GpuStatus | None = None
     remarks: str = ""
-    rung: str = ""
+    level: str = ""
     load: float = 0.0
     whole: bool = True
+    far: FarStatus | None = None  # of a process whose frames are made elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +91,16 @@ class Died:
     final: bool = False  # it would end the same way again
     later: bool = False  # nothing is broken, but the machine has no room for it now
     built: bool = False  # it has compiled what it was told to
+    trace: str = ""  # where it stumbled, for the log
 
 
 def serve(pipe: Connection, memory: SharedMemory, fps: int) -> None:
     """Wait for a profile, load its engine, then turn sound into pictures until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the rim's to answer
-    cv2.setNumThreads(1)  # one core is enough, and threads would wait for each other
-    for name in EMBEDDED:
-        importlib.import_module(name)  # a spare process has this behind it when it is needed
+    signals.leave_to_parent()
     try:
+        cv2.setNumThreads(1)  # one core is enough, and threads would wait for each other
+        for name in EMBEDDED:
+            importlib.import_module(name)  # a spare process has this behind it when it is needed
         order: Order = pipe.recv()
         if order.build:
             _build(Asked(order.profile, fps, memory.size), pipe)
@@ -103,14 +109,21 @@ def serve(pipe: Connection, memory: SharedMemory, fps: int) -> None:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the rim has gone
     except GaveUp as error:
-        pipe.send(Died(str(error), later=True))
+        _last_words(pipe, Died(str(error), later=True))
     except VcamError as error:
-        pipe.send(Died(str(error), final=True))
+        _last_words(pipe, Died(str(error), final=True))
     except Exception as error:
-        full = gpu.out_of_memory(error)
+        full = device.out_of_memory(error)
         reason = "the GPU's memory is full" if full else f"{type(error).__name__}: {error}"
-        pipe.send(Died(reason.splitlines()[0], later=full))
-        raise  # the traceback is for the log
+        trace = traceback.format_exc()
+        _last_words(pipe, Died(reason.splitlines()[0], later=full, trace=trace))
+        raise SystemExit(1) from None
+
+
+def _last_words(pipe: Connection, words: Died) -> None:
+    """Say them, if there still is a rim."""
+    with contextlib.suppress(OSError):
+        pipe.send(words)
 
 
 def _build(asked: Asked, pipe: Connection) -> None:
@@ -124,10 +137,15 @@ def _build(asked: Asked, pipe: Connection) -> None:
 def _live(order: Order, fps: int, pipe: Connection, memory: SharedMemory) -> None:
     say: Callable[[str], None] = lambda note: pipe.send(Note(note))  # noqa: E731 - a word shorter
     profile = voice.remembered(order.profile)
-    engine = Engine.open(profile, fps, memory.size, say, patient=order.patient)
+    try:
+        engine = Engine.open(profile, fps, memory.size, say, patient=order.patient)
+    except (BrokenPipeError, ConnectionResetError):
+        raise  # the rim has gone
+    except OSError as error:  # a file of another owner, or one too many
+        raise EngineError(f"the engine cannot open: {access.explained(error)}") from error
     _pass_on_changes(engine, pipe)
     pipe.send(Ready(engine.backends, engine.mode, engine.whole, engine.compiled))
-    with voice.kept(profile, engine.pipeline.motion):
+    with fine_timer(), voice.kept(profile, engine.pipeline.motion):
         _run(engine, pipe, memory)
 
 
@@ -142,6 +160,7 @@ def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
             position = max(position, ring.end - HISTORY)
         elif len((sound := ring.read(position, ring.end)).samples):
             position = sound.end
+            engine.pipeline.gestures.begun = memory.gestures
             try:
                 for finished in engine.step(sound, memory.shown):
                     number += 1
@@ -172,9 +191,9 @@ def _pass_on_changes(engine: Engine, pipe: Connection) -> None:
 def _vitals(engine: Engine) -> Vitals:
     return Vitals(
         memory_mib(),
-        gpu.status(engine.stages_mib),
+        device.status(engine.stages_mib),
         engine.remarks,
-        engine.ladder.rung.name,
-        engine.ladder.load,
+        engine.degradation.level.name,
+        engine.degradation.load,
         engine.whole,
     )

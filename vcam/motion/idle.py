@@ -77,7 +77,7 @@ def _smooth(x: float) -> float:
     return x * x * (3 - 2 * x)
 
 
-def _lid(into: float, duration: float) -> float:
+def lid(into: float, duration: float) -> float:
     """How far a blink has closed the eye: fast down, a moment shut, slower up."""
     shut, opening = 0.30 * duration, 0.55 * duration
     if into < opening:
@@ -93,28 +93,46 @@ class Idle:
         self._waves = _waves(np.random.default_rng([seed, 0]))
         self._minute = lru_cache(maxsize=8)(self._make_minute)
 
-    def at(self, tick: int) -> IdlePose:
-        """The pose at `tick`, 0 or later."""
+    def at(self, tick: int, attention: float = 0.0, turned: FloatArray | None = None) -> IdlePose:
+        """The pose at `tick`, 0 or later.
+
+        `attention` is the share of every glance that is left out, because the camera is looked at;
+        `turned`: degrees [3] that the head is turned besides, which the eyes take back.
+        """
         minute, ticks = divmod(tick, int(_EPOCH * TICKS_PER_SECOND))
         into = ticks / TICKS_PER_SECOND
         drift = self._waves.at(tick / TICKS_PER_SECOND)
         weights = np.zeros(len(NAMES), np.float32)
         right, up = self._gaze(minute, into, _SACCADE)
-        _look(weights, right + 0.25 * float(drift[6]), up)
+        down, left = (0.0, 0.0) if turned is None else (float(turned[0]), float(turned[1]))
+        free = 1 - attention
+        _look(weights, free * right - left + 0.25 * float(drift[6]), free * up + down)
         weights[_BLINK] = np.maximum(weights[_BLINK], self._blink(minute, into))
         weights[_BROWS] = np.maximum(0, [0.03 + 0.05 * drift[3], 0.04 * drift[4], 0.04 * drift[4]])
         weights[_SMILE] = 0.07 + 0.03 * drift[5]
-        return IdlePose(weights, self._head(minute, into, tick / TICKS_PER_SECOND, drift))
+        return IdlePose(weights, self._head(minute, into, tick / TICKS_PER_SECOND, drift, free))
 
     def blink(self, tick: int) -> float:
         """How far a blink has shut the lids at `tick`, 0..1: for faces without gaze."""
         minute, ticks = divmod(tick, int(_EPOCH * TICKS_PER_SECOND))
         return self._blink(minute, ticks / TICKS_PER_SECOND)
 
+    def last_blink(self, tick: int) -> int | None:
+        """The tick at which the newest blink of this minute began; for faces with own blinks."""
+        minute, into = divmod(tick, int(_EPOCH * TICKS_PER_SECOND))
+        starts = (round(start * TICKS_PER_SECOND) for start, _ in self._minute(minute).blinks)
+        past = [start for start in starts if start <= into]
+        return tick - into + past[-1] if past else None
+
+    def gaze(self, tick: int) -> tuple[float, float]:
+        """Degrees to the right of the picture and up from the camera that is looked at `tick`."""
+        minute, ticks = divmod(tick, int(_EPOCH * TICKS_PER_SECOND))
+        return self._gaze(minute, ticks / TICKS_PER_SECOND, _SACCADE)
+
     def _blink(self, minute: int, into: float) -> float:
         for start, duration in self._minute(minute).blinks:
             if start <= into < start + duration:
-                return _lid(into - start, duration)
+                return lid(into - start, duration)
         return 0.0
 
     def _gaze(self, minute: int, into: float, takes: float) -> tuple[float, float]:
@@ -130,8 +148,10 @@ class Idle:
     def _last_glance(self, minute: int) -> tuple[float, float, float]:
         return self._minute(minute).glances[-1] if minute >= 0 else (0.0, 0.0, 0.0)
 
-    def _head(self, minute: int, into: float, seconds: float, drift: FloatArray) -> FloatArray:
-        right, up = self._gaze(minute, into, _HEAD_TURN)
+    def _head(
+        self, minute: int, into: float, seconds: float, drift: FloatArray, free: float
+    ) -> FloatArray:
+        right, up = (free * angle for angle in self._gaze(minute, into, _HEAD_TURN))
         breath = 0.3 * np.sin(2 * np.pi * _BREATH * seconds)
         degrees = np.array([
             0.9 * drift[0] + breath - _HEAD_SHARE * up,

@@ -82,3 +82,15 @@ def seam(clips: Clips, hop: int, first: int) -> float:
 
 def _rms(x: Clips) -> float:
     return float(np.sqrt(np.mean(x**2)))
+
+
+def repetition(track: Clips, first: int, last: int) -> float:
+    """How much of a track [T, C] comes again: its largest autocorrelation, over all channels, at
+    lags of `first` to `last` frames; 1 for a loop, near 0 for what is always new."""
+    centred = track - track.mean(axis=0)
+    count = len(centred)
+    spectrum = np.fft.rfft(centred, 2 * count, axis=0)
+    summed = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: last + 1]
+    overlap = 1 - np.arange(len(summed)) / count  # fewer frames meet at a longer lag
+    shares = summed / (summed[0] + 1e-12) / overlap[:, None]
+    return float(shares[first:].max())

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vcam.checkpoint import load_strict, read_state
 from vcam.nets.artalk import (
     EXPRESSION,
     HEAD,
@@ -26,6 +25,7 @@ from vcam.nets.artalk import (
     SpeechConfig,
     SpeechLayer,
 )
+from vcam.tensors.checkpoint import load_strict, read_state
 
 RATE = 16_000
 FPS = 25
@@ -107,7 +107,7 @@ def proxy_net() -> ArtalkNet:
 
 
 def load_proxy(path: Path) -> ArtalkNet:
-    """A stand-in that scripts/train_proxy wrote. Raises WeightsError."""
+    """A stand-in that scripts/train/proxy wrote. Raises WeightsError."""
     net = proxy_net()
     load_strict(net, read_state(path), str(path))
     return net.eval().requires_grad_(False)

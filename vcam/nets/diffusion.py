@@ -7,15 +7,39 @@ layout of the diffusers library; everything works on maps [B, C, H, W].
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vcam.errors import WeightsError
 
 _ATTENTION_EPS = 1e-6  # of the norm before attention, whatever the others have
+
+
+class Pointwise(nn.Conv2d):
+    """A convolution of single pixels, which can be computed as one product over all of them.
+
+    On maps whose channels come last that needs no copy, and at batch 1 it is the faster way.
+    """
+
+    product = False
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(before, after, 1)
+
+    def extra_repr(self) -> str:
+        """What its weights do not tell; kept kernels are named by it."""
+        return f"{super().extra_repr()}, product={self.product}"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, before, H, W] -> [B, after, H, W]."""
+        if not self.product:
+            return super().forward(x)
+        rows = F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias)
+        return rows.permute(0, 3, 1, 2)
 
 
 class ResBlock(nn.Module):
@@ -32,7 +56,7 @@ class ResBlock(nn.Module):
         self.time_emb_proj = nn.Linear(time, after) if time else None
         self.norm2 = nn.GroupNorm(groups, after, eps)
         self.conv2 = nn.Conv2d(after, after, 3, padding=1)
-        self.conv_shortcut = nn.Conv2d(before, after, 1) if before != after else None
+        self.conv_shortcut = Pointwise(before, after) if before != after else None
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, before, H, W] -> [B, after, H, W]."""
@@ -80,21 +104,53 @@ class Attention(nn.Module):
         self.to_q = nn.Linear(width, width, biased)
         self.to_k, self.to_v = (nn.Linear(source, width, biased) for _ in range(2))
         self.to_out = nn.ModuleList([nn.Linear(width, width)])
+        self.to_qkv: nn.Linear | None = None  # in place of the three, once they are joined
+        self.share: slice | None = None  # of `source`: its keys and values are made elsewhere
 
     def extra_repr(self) -> str:
         """What its weights do not tell; kept kernels are named by it."""
-        return f"heads={self.heads}"
+        return f"heads={self.heads}, share={self.share}"
 
     def forward(self, x: Tensor, source: Tensor | None = None) -> Tensor:
         """x [B, n, width], source [B, m, its width] -> [B, n, width]."""
-        source = x if source is None else source
         q, k, v = (
-            part.unflatten(2, (self.heads, -1)).transpose(1, 2)
-            for part in (self.to_q(x), self.to_k(source), self.to_v(source))
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in self._parts(x, source)
         )
         mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         out: Tensor = self.to_out[0](mixed)
         return out
+
+    def _parts(self, x: Tensor, source: Tensor | None) -> tuple[Tensor, ...]:
+        """Queries [B, n, width], keys and values [B, m, width]."""
+        if self.to_qkv is not None:
+            parts: tuple[Tensor, ...] = self.to_qkv(x).chunk(3, dim=2)
+            return parts
+        if self.share is not None and source is not None:
+            return self.to_q(x), *source[..., self.share].chunk(2, dim=2)
+        source = x if source is None else source
+        return self.to_q(x), self.to_k(source), self.to_v(source)
+
+    def join(self) -> None:
+        """Make queries, keys and values of the same sequence in one product."""
+        self.to_qkv = joined([self.to_q, self.to_k, self.to_v])
+        del self.to_q, self.to_k, self.to_v
+
+    def lend(self, start: int) -> list[nn.Linear]:
+        """Give away the maps to keys and values, which are to arrive from column `start` on."""
+        given = [self.to_k, self.to_v]
+        self.share = slice(start, start + sum(each.out_features for each in given))
+        del self.to_k, self.to_v
+        return given
+
+
+@torch.no_grad()
+def joined(layers: Sequence[nn.Linear]) -> nn.Linear:
+    """One map [in, sum of out] that gives what these give, side by side; they have no biases."""
+    assert all(layer.bias is None for layer in layers)
+    weight = torch.cat([layer.weight for layer in layers])
+    whole = nn.Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+    whole.weight = nn.Parameter(weight, requires_grad=False)
+    return whole
 
 
 class MapAttention(Attention):
@@ -162,7 +218,7 @@ class MapTransformer(nn.Module):
     def __init__(self, channels: int, source: int, heads: int, groups: int) -> None:
         super().__init__()
         self.norm = nn.GroupNorm(groups, channels, _ATTENTION_EPS)
-        self.proj_in, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(2))
+        self.proj_in, self.proj_out = (Pointwise(channels, channels) for _ in range(2))
         self.transformer_blocks = nn.ModuleList([TransformerLayer(channels, source, heads)])
 
     def forward(self, x: Tensor, source: Tensor) -> Tensor:

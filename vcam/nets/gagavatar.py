@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, normalize, relu
 
-from vcam.checkpoint import hollow, load_strict, read_state
 from vcam.nets.dinov2 import DinoConfig, DinoV2
 from vcam.nets.styleunet import StyleUnet, StyleUnetConfig
+from vcam.tensors.checkpoint import hollow, load_strict, read_state
 
 FOCAL = 12.0  # of the camera, in half picture widths
 COLOURS = 32

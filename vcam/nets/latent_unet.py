@@ -17,7 +17,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vcam.errors import WeightsError
-from vcam.nets.diffusion import Larger, MapTransformer, ResBlock, Smaller, demand
+from vcam.nets.diffusion import (
+    Larger,
+    MapTransformer,
+    ResBlock,
+    Smaller,
+    TransformerLayer,
+    demand,
+    joined,
+)
 
 _DOWN = {"CrossAttnDownBlock2D": True, "DownBlock2D": False}  # whether such a block attends
 _UP = {"CrossAttnUpBlock2D": True, "UpBlock2D": False}
@@ -94,9 +102,11 @@ class LatentUnet(nn.Module):
         )
         self.conv_norm_out = nn.GroupNorm(config.groups, widths[0], config.eps)
         self.conv_out = nn.Conv2d(widths[0], config.outputs, 3, padding=1)
+        self.heard: nn.Linear | None = None  # to the keys and values of all layers, once joined
 
     def forward(self, latents: Tensor, heard: Tensor) -> Tensor:
         """latents [B, in, s, s], heard [B, tokens, width] -> [B, out, s, s]."""
+        heard = heard if self.heard is None else self.heard(heard)
         x = self.conv_in(latents)
         skips = [x]
         for block in self.down_blocks:
@@ -127,6 +137,20 @@ class LatentUnet(nn.Module):
                 block.conv1.bias = nn.Parameter((bias.float() + share).to(bias.dtype), False)
                 block.time_emb_proj = None
         self.time_embedding = None
+
+    def join_products(self) -> None:
+        """Make what is made of the same numbers in one product: at batch 1 each costs a launch.
+
+        Queries, keys and values of a layer are one; keys and values of what is heard, of all.
+        """
+        shares, width = list[nn.Linear](), 0
+        for layer in self.modules():
+            if isinstance(layer, TransformerLayer):
+                layer.attn1.join()
+                shares += layer.attn2.lend(width)
+                width = layer.attn2.share.stop if layer.attn2.share else width
+        if shares:
+            self.heard = joined(shares)
 
 
 class TimeEmbedding(nn.Module):

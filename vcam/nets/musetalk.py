@@ -21,10 +21,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vcam.checkpoint import hollow, load_strict, read_state
 from vcam.errors import WeightsError
 from vcam.nets.image_vae import ImageVae, VaeConfig
 from vcam.nets.latent_unet import LatentUnet, UnetConfig
+from vcam.nets.tiny_coder import TinyCoder, has_tiny, load_tiny
+from vcam.tensors.checkpoint import hollow, load_strict, read_state
 
 SAMPLE_RATE = 16_000
 HOP = 160  # samples a mel frame
@@ -206,6 +207,7 @@ class Unet(nn.Module):
     def __init__(self, net: LatentUnet) -> None:
         super().__init__()
         net.fold_time()
+        net.join_products()
         self.net = net
 
     def forward(self, latents: Tensor, speech: Tensor) -> Tensor:
@@ -217,10 +219,14 @@ class Unet(nn.Module):
 class Inpainter(nn.Module):
     """A face crop and the speech around it -> the crop with a mouth that says it."""
 
-    def __init__(self, coder: ImageCoder, unet: Unet) -> None:
+    def __init__(
+        self, coder: ImageCoder | TinyCoder, unet: Unet, tiny: TinyCoder | None = None
+    ) -> None:
+        """`tiny`: a second coder, for whoever is content with less."""
         super().__init__()
         self.coder = coder
         self.unet = unet
+        self.tiny = tiny
 
     def latents(self, crop: Tensor) -> Tensor:
         """crop [B, 3, S, S] RGB in 0..1 -> [B, 8, s, s]: without its lower half, and whole."""
@@ -243,8 +249,17 @@ class Inpainter(nn.Module):
 
         NaN where half precision overflowed, so that it cannot pass for white.
         """
-        pixels = self.coder.decode(latents) / 2.0 + 0.5
-        return torch.where(pixels.isfinite(), pixels.clamp(0.0, 1.0), math.nan)
+        return _unit(self.coder.decode(latents))
+
+    def tiny_picture(self, latents: Tensor) -> Tensor:
+        """The same by the second coder."""
+        assert self.tiny is not None
+        return _unit(self.tiny.decode(latents))
+
+
+def _unit(pixels: Tensor) -> Tensor:
+    """-1..1 -> 0..1, NaN where it is not finite."""
+    return torch.where(pixels.isfinite(), (pixels / 2.0 + 0.5).clamp(0.0, 1.0), math.nan)
 
 
 def masked(crop: Tensor) -> Tensor:
@@ -297,12 +312,16 @@ def _respelled(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_inpainter(folder: Path) -> Inpainter:
-    """Read `musetalkV15/` and `sd-vae-ft-mse/` below `folder`; on the CPU, as the files keep it."""
-    unet = folder / "musetalkV15"
-    vae = folder / "sd-vae-ft-mse"
+    """Read `musetalkV15/`, `sd-vae-ft-mse/`, and `taesd/` if it is there, below `folder`.
+
+    On the CPU, as the files keep it.
+    """
+    unet, vae, tiny = folder / "musetalkV15", folder / "sd-vae-ft-mse", folder / "taesd"
+    coder = build_coder(_config(vae / "config.json"), _weights(vae, "diffusion_pytorch_model"))
     return Inpainter(
-        build_coder(_config(vae / "config.json"), _weights(vae, "diffusion_pytorch_model")),
+        coder,
         build_unet(_config(unet / "musetalk.json"), _weights(unet, "unet", ".pth")),
+        load_tiny(tiny, coder.side) if has_tiny(tiny) else None,
     )
 
 

@@ -51,6 +51,27 @@ class Cloud:
         return replace(self, points=points)
 
 
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """A picture, and how strongly the camera magnifies along its two sides."""
+
+    width: int  # pixels
+    height: int
+    across: float  # focal length in half widths: 1 / tan of half the field of view
+    down: float  # in half heights
+    middle: tuple[float, float] = (0.0, 0.0)  # of the lens, from the picture's, in half sides
+
+    @classmethod
+    def square(cls, size: int, focal: float) -> Lens:
+        """Of a square picture; `focal` in half widths."""
+        return cls(size, size, focal, focal)
+
+    @classmethod
+    def of_pixels(cls, width: int, height: int, focal: float) -> Lens:
+        """`focal` in pixels, the same along both sides."""
+        return cls(width, height, 2 * focal / width, 2 * focal / height)
+
+
 class Splatter(Protocol):
     """Draws one cloud again and again from changing points and cameras."""
 

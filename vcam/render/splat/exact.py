@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vcam.render.splat.cloud import BLUR, DARK, FAINT, NEAR, OPAQUE, SPREAD, TILE, Cloud
+from vcam.render.splat.cloud import BLUR, DARK, FAINT, NEAR, OPAQUE, SPREAD, TILE, Cloud, Lens
 
 _BATCH = 256  # Gaussians blended at once; a finished tile skips the remaining batches
 
@@ -30,64 +30,82 @@ class ExactSplatter:
     capturable = False
 
     def __init__(self, cloud: Cloud, size: int, focal: float) -> None:
-        self._cloud, self._size, self._focal = cloud, size, focal
+        self._cloud, self._lens = cloud, Lens.square(size, focal)
 
     def draw(self, points: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """See `Splatter.draw`."""
-        cloud = self._cloud.at(points)
-        splats = flatten(cloud, seen, self._size, self._focal)
-        order = torch.argsort(splats.depths, stable=True)
-        order = order[splats.radii[order] > 0]
-        out = points.new_zeros(1 + cloud.colours.shape[1], self._size, self._size)
-        for row in range(self._size // TILE):
-            in_row = order[(splats.low[order, 1] <= row) & (splats.high[order, 1] > row)]
-            for column in range(self._size // TILE):
-                low, high = splats.low[in_row, 0], splats.high[in_row, 0]
-                which = in_row[(low <= column) & (high > column)]
-                if not len(which):
-                    continue
-                down, across = (slice(TILE * i, TILE * (i + 1)) for i in (row, column))
-                out[:, down, across] = _tile(cloud, splats, which, column, row)
-        return out[1:], out[0]
+        return splat(self._cloud.at(points), seen, self._lens)
 
 
-def flatten(cloud: Cloud, seen: Tensor, size: int, focal: float) -> Splats:
+def splat(cloud: Cloud, seen: Tensor, lens: Lens) -> tuple[Tensor, Tensor]:
+    """A cloud seen by `seen` [3, 4] -> features [C, H, W] over black, coverage [H, W]."""
+    splats = flatten(cloud, seen, lens)
+    order = torch.argsort(splats.depths, stable=True)
+    order = order[splats.radii[order] > 0]
+    columns, rows = _tiles(lens)
+    out = cloud.points.new_zeros(1 + cloud.colours.shape[1], TILE * rows, TILE * columns)
+    for row in range(rows):
+        in_row = order[(splats.low[order, 1] <= row) & (splats.high[order, 1] > row)]
+        for column in range(columns):
+            low, high = splats.low[in_row, 0], splats.high[in_row, 0]
+            which = in_row[(low <= column) & (high > column)]
+            if not len(which):
+                continue
+            down, across = (slice(TILE * i, TILE * (i + 1)) for i in (row, column))
+            out[:, down, across] = _tile(cloud, splats, which, column, row)
+    out = out[:, : lens.height, : lens.width]
+    return out[1:], out[0]
+
+
+def _tiles(lens: Lens) -> tuple[int, int]:
+    """Columns and rows of tiles; the last may reach over the picture's edge."""
+    return -(-lens.width // TILE), -(-lens.height // TILE)
+
+
+def flatten(cloud: Cloud, seen: Tensor, lens: Lens) -> Splats:
     """Project every Gaussian (elliptical weighted averaging; Zwicker et al., 2001)."""
     depth = _dot(cloud.points, seen[2])
     sides = torch.stack([_dot(cloud.points, row) for row in seen[:2]], 1)
-    xx, xy, yy = _ellipses(cloud, sides, depth, seen, focal * size / 2, SPREAD / focal)
+    xx, xy, yy = _ellipses(cloud, sides, depth, seen, lens)
     det, middle = xx * yy - xy * xy, 0.5 * (xx + yy)
     radii = (3 * (middle + (middle * middle - det).clamp_min(0.1).sqrt()).sqrt()).ceil()
-    centres = _centres(cloud.points, depth, seen, size, focal)
-    tiles = size // TILE
-    low = ((centres - radii[:, None]) / TILE).trunc().clamp(0, tiles)
-    high = ((centres + radii[:, None] + TILE - 1) / TILE).trunc().clamp(0, tiles)
+    centres = _centres(cloud.points, depth, seen, lens)
+    most = depth.new_tensor(_tiles(lens))
+    low = ((centres - radii[:, None]) / TILE).trunc().clamp_min(0).minimum(most)
+    high = ((centres + radii[:, None] + TILE - 1) / TILE).trunc().clamp_min(0).minimum(most)
     drawn = (depth > NEAR) & (det != 0) & ((high - low).prod(1) > 0)
     conics = torch.stack([yy, -xy, xx], 1) / det[:, None]
     return Splats(centres, conics, depth, torch.where(drawn, radii, 0), low, high)
 
 
 def _ellipses(
-    cloud: Cloud, sides: Tensor, depth: Tensor, seen: Tensor, pixels: float, limit: float
+    cloud: Cloud, sides: Tensor, depth: Tensor, seen: Tensor, lens: Lens
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Covariances on the picture: xx, xy, yy [N] in pixels squared, blurred."""
-    bent = (sides / depth[:, None]).clamp(-limit, limit)
+    pixels = depth.new_tensor([lens.across * lens.width / 2, lens.down * lens.height / 2])
+    limit = depth.new_tensor([SPREAD / lens.across, SPREAD / lens.down])
+    bent = (sides / depth[:, None]).maximum(-limit).minimum(limit)
+    scale = pixels / depth[:, None]
     jacobian = torch.zeros(len(depth), 2, 3, device=depth.device)
-    jacobian[:, 0, 0] = jacobian[:, 1, 1] = pixels / depth
+    jacobian[:, 0, 0], jacobian[:, 1, 1] = scale.unbind(1)
     jacobian[:, :, 2] = -pixels * bent / depth[:, None]
     axes = jacobian @ seen[:, :3]
     flat = axes @ symmetric(cloud.covariances) @ axes.transpose(1, 2)
     return flat[:, 0, 0] + BLUR, flat[:, 0, 1], flat[:, 1, 1] + BLUR
 
 
-def _centres(points: Tensor, depth: Tensor, seen: Tensor, size: int, focal: float) -> Tensor:
+def _centres(points: Tensor, depth: Tensor, seen: Tensor, lens: Lens) -> Tensor:
     """Where the points [N, 3] fall: [N, 2] pixels, rounded where the original rounds.
 
     Planes facing the camera hold many Gaussians of nearly one depth, so the last bits of depth and
     centre decide their order and which faint splats count.
     """
-    sides = torch.stack([_dot(points, focal * row) for row in seen[:2]], 1)
-    normal = sides * (1 / (depth + 1e-7))[:, None]
+    focal = (lens.across, lens.down)
+    sides = torch.stack(
+        [_dot(points, each * row) for each, row in zip(focal, seen, strict=False)], 1
+    )
+    normal = sides * (1 / (depth + 1e-7))[:, None] + sides.new_tensor(lens.middle)
+    size = normal.new_tensor([lens.width, lens.height], dtype=torch.float64)
     return (((normal.double() + 1) * size - 1) * 0.5).float()
 
 

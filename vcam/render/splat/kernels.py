@@ -56,7 +56,7 @@ def _times(xx, xy, xz, yy, yz, zz, x, y, z):
 @triton.jit
 def flatten(
     points, static, order, seen, records, table,
-    count, words, size, focal, near, blur, spread,
+    count, words, size, focal, near, blur, left_most, right_most, top_most, bottom_most,
     BLOCK: tl.constexpr, GROUP: tl.constexpr, TILE: tl.constexpr, TILES: tl.constexpr,
 ):  # fmt: skip
     """Project GROUP words of Gaussians in order of depth; write their records and table bits."""
@@ -75,12 +75,11 @@ def flatten(
     z = _dot(px, py, pz, seen + 8, 1.0)
     front = real & (z > near)
     z = tl.where(front, z, 1.0)
-    # The Jacobian of the projection, its far sides held to `spread`.
-    limit = spread / focal
+    # The Jacobian of the projection, its far sides held to those given.
     pixels = focal * size / 2
     scale = pixels / z
-    bent_x = -pixels * tl.minimum(tl.maximum(x / z, -limit), limit) / z
-    bent_y = -pixels * tl.minimum(tl.maximum(y / z, -limit), limit) / z
+    bent_x = -pixels * tl.minimum(tl.maximum(x / z, left_most), right_most) / z
+    bent_y = -pixels * tl.minimum(tl.maximum(y / z, top_most), bottom_most) / z
     ax, ay, az = scale * r00 + bent_x * r20, scale * r01 + bent_x * r21, scale * r02 + bent_x * r22
     bx, by, bz = scale * r10 + bent_y * r20, scale * r11 + bent_y * r21, scale * r12 + bent_y * r22
     xx, xy, yy = _seen_shape(static + which * 7, ax, ay, az, bx, by, bz, blur)

@@ -36,6 +36,19 @@ class Tuning:
     precision: str = "tf32x3"  # of the product of weights and colours: float32 in three parts
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """How far to the sides x / z and y / z the projection is linearised: lowest, highest."""
+
+    across: tuple[float, float]
+    down: tuple[float, float]
+
+    @classmethod
+    def middle(cls, focal: float) -> View:
+        """Around the middle of the picture."""
+        return cls(*((-SPREAD / focal, SPREAD / focal),) * 2)
+
+
 class TableSplatter:
     """Draws one cloud on one GPU; buffers are made once and reused by every call."""
 
@@ -48,6 +61,7 @@ class TableSplatter:
         focal: float,
         dtype: torch.dtype = torch.float32,
         tuning: Tuning | None = None,
+        view: View | None = None,
     ) -> None:
         """Features are in `dtype`, channels last in memory; `size` is a multiple of 16.
 
@@ -59,7 +73,7 @@ class TableSplatter:
         assert (tuning or Tuning()).words <= 1024, tuning  # places in a stretch are 16-bit
         device = cloud.points.device
         self._cloud, self._size, self._focal = cloud, size, focal
-        self._tuning = tuning or Tuning()
+        self._tuning, self._view = tuning or Tuning(), view or View.middle(focal)
         self._tiles = size // TILE
         self._words = -(-len(cloud.points) // _BLOCK)
         self._colours = cloud.colours.to(dtype).contiguous()
@@ -79,6 +93,12 @@ class TableSplatter:
         self.blend()
         return self._features.permute(2, 0, 1), self._coverage
 
+    def dress(self, cloud: Cloud) -> None:
+        """From now on, the covariances, opacities and first colours of `cloud`, of as many."""
+        self._static[:, :6].copy_(cloud.covariances)
+        self._static[:, 6].copy_(cloud.opacities)
+        self._colours[:, : cloud.colours.shape[1]].copy_(cloud.colours)
+
     def sort(self, points: Tensor, seen: Tensor) -> Tensor:
         """The Gaussians from near to far."""
         count = len(self._static)
@@ -90,7 +110,8 @@ class TableSplatter:
         """Ellipses on the picture, and the tables of tiles that they touch."""
         kernels.flatten[(-(-self._words // _GROUP),)](
             points, self._static, order, seen, self._records, self._table,
-            len(self._static), self._words, self._size, self._focal, NEAR, BLUR, SPREAD,
+            len(self._static), self._words, self._size, self._focal, NEAR, BLUR,
+            *self._view.across, *self._view.down,
             BLOCK=_BLOCK, GROUP=_GROUP, TILE=TILE, TILES=self._tiles, num_warps=4,
         )  # fmt: skip
 

@@ -1,0 +1,32 @@
+"""`vcam serve` with an engine that costs nothing.
+
+python -m tests.remote.box PICTURES ADDRESS PORT
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from tests.remote.drawn import drawing
+from vcam.link.process import EngineProcess
+from vcam.remote.door import Door
+from vcam.remote.server import Server, listening
+
+if __name__ == "__main__":
+    pictures, address, port = sys.argv[1:]
+    context, stop = multiprocessing.get_context("spawn"), threading.Event()
+    main = drawing(Path(pictures))
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    server = Server(
+        listening(address, int(port)),
+        door=lambda carrier, host: Door(
+            carrier,
+            host=host,
+            start=lambda fps, size: EngineProcess(context, fps, size, main),
+        ),
+    )
+    server.run(stop)

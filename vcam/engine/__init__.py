@@ -1,0 +1,1 @@
+"""The path itself: load, step, degrade, report. Start with `pipeline`, then `engine`."""

@@ -1,0 +1,1 @@
+"""Sound and film files, opened in one place. Start with `container`."""

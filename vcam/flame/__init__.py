@@ -1,0 +1,1 @@
+"""The head model. Start with `model`."""

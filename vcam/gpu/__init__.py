@@ -1,0 +1,1 @@
+"""The device, its clocks, graphs, compiled kernels and copies. Start with `device`."""

@@ -1,0 +1,1 @@
+"""One live run: devices, threads and the beat. Start with `run`, then `session`."""

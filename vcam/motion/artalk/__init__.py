@@ -1,0 +1,1 @@
+"""Sound to FLAME motion by ARTalk. Start with `model`."""

@@ -1,0 +1,1 @@
+"""Sound to 52 blendshapes on the CPU. Start with `model`."""

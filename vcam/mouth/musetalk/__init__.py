@@ -1,0 +1,1 @@
+"""The mouth repainted by MuseTalk 1.5. Start with `painter`."""

@@ -1,0 +1,1 @@
+"""A user's picture: read, landmarks, cut out. Start with `picture`."""

@@ -1,0 +1,1 @@
+"""An identity on disk. Start with `profile`."""

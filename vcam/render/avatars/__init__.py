@@ -1,0 +1,1 @@
+"""Faces that others have trained, bound to FLAME: FlashAvatar, SplattingAvatar. See `renderer`."""

@@ -1,0 +1,1 @@
+"""One photo as 3D Gaussians, by GAGAvatar. Start with `renderer`."""

@@ -1,0 +1,1 @@
+"""A person's own GaussianTalker: trained Gaussians that hear. Start with `renderer`."""

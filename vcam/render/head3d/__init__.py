@@ -1,0 +1,1 @@
+"""The embedded 3D head, on the CPU. Start with `renderer`."""

@@ -1,0 +1,1 @@
+"""One photo, moved on the CPU. Start with `renderer`."""

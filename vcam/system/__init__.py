@@ -1,0 +1,1 @@
+"""The machine: what it lacks, what it asks of us, what it is told. Start with `missing`."""

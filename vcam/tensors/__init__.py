@@ -1,0 +1,1 @@
+"""Reading foreign tensor files safely. Start with `checkpoint`."""

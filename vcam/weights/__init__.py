@@ -1,0 +1,1 @@
+"""What is published, fetched, converted and noted. Start with `manifest`."""
