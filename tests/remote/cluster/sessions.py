@@ -40,7 +40,7 @@ class Session:
                 self.beats += beats
                 self.on_time += lateness <= delay
                 self.late.append(lateness / TICKS_PER_SECOND)
-            self.delay.arrived(lateness, finished.behind)
+            self.delay.arrived(lateness, finished.behind, beats)
             self.seen, self.came = at, clock
 
 
@@ -59,10 +59,10 @@ class Crowd:
         self.sessions: list[Session] = []
         self._began, self._end = time.monotonic(), 0
 
-    def join(self) -> Session:
-        """One more; the sessions so far go on meanwhile."""
+    def join(self, patient: bool = False) -> Session:
+        """One more, `patient` with compilers or not; the sessions so far go on meanwhile."""
         joined = Session(self._start(len(self.sessions)), frame_ticks(self._fps))
-        joined.process.open(self._face, AudioChunk(0, np.zeros(0, np.float32)))
+        joined.process.open(self._face, AudioChunk(0, np.zeros(0, np.float32)), patient)
         joined.process.send(AudioChunk(self._end, np.zeros(0, np.float32)))
         self.sessions.append(joined)
         return joined
