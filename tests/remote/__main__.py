@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tests.remote import packets
-from tests.remote.faults import lived, over_cable
+from tests.remote.faults import lived, missed, over_cable
 from tests.remote.lab import CableLab
 from tests.remote.ways import LONG, WAYS, Machines, Row
 from vcam.monitor.terminal import say, tell
@@ -43,21 +43,28 @@ def tell_ways(folder: Path, options: argparse.Namespace) -> list[Row]:
 
 
 def tell_faults(folder: Path, words: str) -> dict[str, dict[str, float]]:
-    """The table of faults: seconds since the fault until the embedded face, since it was mended
-    until the far engine's; milliseconds of the longest gap of the camera."""
+    """The table of faults: what others saw and heard since the fault, and seconds since it until
+    the embedded face, since it was mended until the far engine's."""
     found, lab = {}, CableLab(folder)
-    say("| fault | longest camera gap, ms | embedded face after, s | far engine back after, s |")
-    say("|---|---|---|---|")
+    say(
+        "| fault | camera gap, ms | voice gap, ms | same picture, s | embedded face after, s | far "
+        "engine back after, s | delay before, most, after, ms | machine stall, ms | |"
+    )
+    say("|---|---|---|---|---|---|---|---|---|")
     try:
         for name, fault in over_cable(lab).items():
             if words not in name:
                 continue
-            gap = lived(lab, fault, folder, seconds=fault.lasts + 60.0).gap_ms
+            seen = lived(lab, fault, folder, seconds=fault.lasts + 60.0)
             aside = fault.aside - fault.harmed if fault.aside else math.nan
             back = fault.back - fault.mended
             shown = "not needed" if math.isnan(aside) else f"{aside:.1f}"
-            say(f"| {name} | {gap:.0f} | {shown} | {back:.1f} |")
-            found[name] = {"gap_ms": gap, "aside": aside, "back": back}
+            delays = ", ".join(f"{1000 * each:.0f}" for each in seen.delays)
+            over = missed(seen, back)
+            say(f"| {name} | {1000 * seen.gap:.0f} | {1000 * seen.silence:.0f} | {seen.still:.2f} "
+                f"| {shown} | {back:.1f} | {delays} | {1000 * seen.stall:.0f} "
+                f"| {', '.join(over) or 'held'} |")  # fmt: skip
+            found[name] = asdict(seen) | {"aside": aside, "back": back, "missed": over}
     finally:
         lab.close()
     return found

@@ -5,21 +5,23 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from tests.conftest import write_wav
-from tests.fakes import tone
+from tests.fakes import MachineStalls, tone
 from tests.remote.lab import CableLab, Lab
+from tests.remote.observed import Listened, Observed, Observer, Watched
 from tests.remote.test_live import FACE, FPS, SIZE
 from vcam.audio.microphone import WavFile
-from vcam.camera.memory import MemoryCamera
 from vcam.engine.degradation import EMBEDDED
 from vcam.live.session import Session
 from vcam.monitor.stats import Snapshot
 from vcam.remote.engine import remote_link
+
+CAMERA_GAP, VOICE_GAP, BACK = 0.2, 0.02, 1.0  # seconds: the bars
 
 
 @dataclass
@@ -57,21 +59,35 @@ class Fault:
         return False
 
 
-def lived(lab: Lab | CableLab, fault: Fault, folder: Path, seconds: float = 60.0) -> Snapshot:
-    """A run with that fault; its last numbers."""
-    camera = MemoryCamera()
+def lived(lab: Lab | CableLab, fault: Fault, folder: Path, seconds: float = 60.0) -> Observed:
+    """A run with that fault, and what others saw and heard of it."""
+    camera = Watched()
     session = Session(remote_link(lab.far, FACE, FPS, SIZE), camera, FPS)
     source = WavFile(write_wav(folder / "voice.wav", tone(2.0)), session.hear, loop=True)
+    seen = Observer(camera, Listened(session))
 
     def look(now: Snapshot) -> None:
+        seen.delays.append((time.monotonic(), now.delay_ms / 1000))
         if fault.watch(now):
             session.stop()
 
-    last = session.run(source, seconds, look)
+    with MachineStalls() as machine:
+        last = session.run(source, seconds, look, seen.voice)
     assert fault.back, f"never back: {last.engine}, {fault.levels[-20:]}"
-    ticks = np.array([frame.at for frame in camera.frames if frame.at >= 0])
+    ticks = np.array([tick for _, tick in camera.frames if tick >= 0])
     assert (np.diff(ticks) >= 0).all()
-    return last
+    stalls = (end - begin for begin, end in machine.seen if end > fault.harmed)
+    return replace(seen.since(fault.harmed), stall=max(stalls, default=0.0))
+
+
+def missed(seen: Observed, back: float) -> list[str]:
+    """Which bars do not hold; what the machine itself stood still is allowed for."""
+    bars = {
+        "camera gap": (seen.gap - seen.stall, CAMERA_GAP),
+        "voice gap": (seen.silence, VOICE_GAP),
+        "back": (back, BACK),
+    }
+    return [name for name, (value, most) in bars.items() if value > most]
 
 
 def nothing() -> None:

@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("cryptography", reason="no cryptography here, so no certificate can be made")
 
-from tests.remote.faults import faults, lived
+from tests.remote.faults import VOICE_GAP, faults, lived
 from tests.remote.lab import Lab
 
-MOST_GAP = 500.0  # ms: what CI's loaded machines need; docs/measured.md has what was seen
+MOST_GAP = 0.3  # seconds beside what the machine stood still; docs/measured.md has what was seen
 ASIDE, BACK = 3.0, 15.0  # seconds until the embedded face has to play, and the far one again
 ROWS = (
     "link cut for 0.3 s", "link cut for 3 s", "connections ended",
@@ -35,7 +35,8 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 def test_a_fault_costs_no_gap_and_the_far_engine_comes_back(lab, tmp_path, row):
     assert set(faults(lab)) == set(ROWS)
     fault = faults(lab)[row]
-    last = lived(lab, fault, tmp_path)
-    assert last.gap_ms < MOST_GAP
+    seen = lived(lab, fault, tmp_path)
+    assert seen.gap < MOST_GAP + seen.stall
+    assert seen.silence < VOICE_GAP
     assert not fault.is_seen or fault.aside - fault.harmed < ASIDE
     assert fault.back - fault.mended < BACK

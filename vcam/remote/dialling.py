@@ -9,21 +9,30 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from typing import TypeAlias
 
 from vcam import clock
 from vcam.errors import ConfigError, EngineError, VcamError
 from vcam.remote.carrier import Carrier
 
 BESIDE = 5  # attempts under way at once
-PAUSES = ((0.0, 0.3), (1.5, 1.0), (60.0, 5.0))  # after so many seconds: seconds between attempts
+# After so many seconds: seconds between attempts. Those of ssh start a program and show a key.
+PAUSES = ((0.0, 0.3), (1.5, 0.5), (120.0, 2.0), (600.0, 5.0))
+SSH_PAUSES = ((0.0, 0.3), (1.5, 1.0), (60.0, 5.0))
+Pauses: TypeAlias = "tuple[tuple[float, float], ...]"
 
 
 class Dialler:
     """Of one engine, by a thread for each attempt."""
 
-    def __init__(self, dial: Callable[[], Carrier], now: Callable[[], float] = clock.now) -> None:
+    def __init__(
+        self,
+        dial: Callable[[], Carrier],
+        now: Callable[[], float] = clock.now,
+        pauses: Pauses = PAUSES,
+    ) -> None:
         """`dial` waits for an answer; it may raise EngineError, or ConfigError for good."""
-        self._dial, self._now = dial, now
+        self._dial, self._now, self._pauses = dial, now, pauses
         self._answers: queue.SimpleQueue[Carrier | VcamError] = queue.SimpleQueue()
         self._under_way, self._due = 0, 0.0
         self._since: float | None = None  # when there was a link last
@@ -84,7 +93,7 @@ class Dialler:
         return answer
 
     def _pause(self, since: float) -> float:
-        return [pause for after, pause in PAUSES if since >= after][-1]
+        return [pause for after, pause in self._pauses if since >= after][-1]
 
     def _try(self) -> None:
         try:

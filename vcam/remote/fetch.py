@@ -25,7 +25,7 @@ from vcam.monitor.stats import Change, FarStatus
 from vcam.remote import place, wire, words
 from vcam.remote.address import Far
 from vcam.remote.carrier import Carrier
-from vcam.remote.dialling import Dialler
+from vcam.remote.dialling import PAUSES, SSH_PAUSES, Dialler
 from vcam.remote.door import STAGES, WELCOME
 from vcam.remote.face import PART, packed
 from vcam.remote.place import Moved, Route
@@ -78,7 +78,8 @@ class Fetcher:
         self._link: Link | None = None
         self._coming: Link | None = None  # greeted, and not welcomed yet
         self._route = Route(far)
-        self._dialler = Dialler(dial or self._route.dial, now)
+        pauses = PAUSES if far.beside else SSH_PAUSES
+        self._dialler = Dialler(dial or self._route.dial, now, pauses)
         self._number = 0
         self._backends: tuple[str, ...] = ()
         self._level, self._away = FULL.name, False
