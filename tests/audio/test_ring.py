@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcam.audio.ring import RingBuffer
+from vcam.media import AudioChunk
 
 
 def counted(ring: RingBuffer, length: int) -> None:
@@ -53,14 +54,20 @@ def test_skipping_moves_the_ticks():
     ring = small_ring()
     ring.skip_to(10_000)
     chunk = ring.append(np.ones(5, np.float32))
-    assert (chunk.start, ring.end) == (10_000, 10_005)
+    assert (chunk.start, ring.begin, ring.end) == (10_000, 10_000, 10_005)
+    ring.take(AudioChunk(10_005, np.ones(5, np.float32)))  # nothing is skipped
+    assert (ring.begin, ring.end) == (10_000, 10_010)
+    ring.take(AudioChunk(20_000, np.ones(5, np.float32)))
+    assert (ring.begin, ring.end) == (20_000, 20_005)
 
 
 def test_shared_memory_is_used_as_it_is():
-    memory, end = np.zeros(64, np.float32), np.zeros(1, np.int64)
-    writer, reader = RingBuffer(memory, end), RingBuffer(memory, end)
+    memory, ends = np.zeros(64, np.float32), np.zeros(2, np.int64)
+    writer, reader = RingBuffer(memory, ends), RingBuffer(memory, ends)
     writer.append(np.full(10, 0.25, np.float32))
     assert reader.read(0, 10).samples == pytest.approx(np.full(10, 0.25))
+    writer.skip_to(30)
+    assert (reader.begin, reader.end) == (30, 30)
 
 
 def test_what_is_wiped_fades_out_and_is_gone():

@@ -20,17 +20,25 @@ class RingBuffer:
     """
 
     def __init__(
-        self, memory: FloatArray | None = None, end: NDArray[np.int64] | None = None
+        self, memory: FloatArray | None = None, ends: NDArray[np.int64] | None = None
     ) -> None:
-        """`memory` [capacity] and `end` [1] default to private memory for eight seconds."""
+        """`memory` [capacity] and `ends` [2] default to private memory for eight seconds."""
         own = np.zeros(SECONDS * TICKS_PER_SECOND, np.float32)
         self._memory: FloatArray = own if memory is None else memory
-        self._end = np.zeros(1, np.int64) if end is None else end
+        self._ends = np.zeros(2, np.int64) if ends is None else ends  # of the sound; of the skip
 
     @property
     def end(self) -> int:
         """The tick after the newest sample."""
-        return int(self._end[0])
+        return int(self._ends[0])
+
+    @property
+    def begin(self) -> int:
+        """The tick from which on all was heard: what lies before it was skipped, in part at least.
+
+        Look at `end` first: then this is no older.
+        """
+        return int(self._ends[1])
 
     @property
     def capacity(self) -> int:
@@ -42,7 +50,7 @@ class RingBuffer:
         start = self.end
         kept = samples[-self.capacity :]
         self._write(start + len(samples) - len(kept), kept)
-        self._end[0] = start + len(samples)
+        self._ends[0] = start + len(samples)
         return AudioChunk(start, samples)
 
     def take(self, sound: AudioChunk) -> None:
@@ -61,8 +69,9 @@ class RingBuffer:
         self._write(start, sound)
 
     def skip_to(self, end: int) -> None:
-        """Continue at tick `end`, as if what lies between had never been heard."""
-        self._end[0] = end
+        """Continue at tick `end`: what lies between was never heard, and reads as any old sound."""
+        self._ends[1] = end
+        self._ends[0] = end
 
     def read(self, start: int, end: int) -> AudioChunk:
         """The sound from tick `start` to `end`, clipped to what the ring still holds."""

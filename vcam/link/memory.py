@@ -22,7 +22,7 @@ from vcam.motion.gestures import MOST, ORDER, Begun
 
 CODES = 64  # of gestures: more than there are, and 0 for none
 SLOTS = 6  # frames in flight; the rim empties them every few milliseconds
-NUMBERS = 3
+NUMBERS = 4
 GESTURES_AT = 8 * NUMBERS  # bytes
 STAMPS_AT = GESTURES_AT + 8 * MOST
 SOUND_AT = STAMPS_AT + 8 * SLOTS
@@ -35,7 +35,7 @@ class SharedMemory:
 
     One piece, because each costs file descriptors. In it lie, one after another:
 
-    numbers   int64 [3], the rim writes: end of the sound, tick on show, whether to rest
+    numbers   int64 [4], the rim writes: the ring's two ends, tick on show, whether to rest
     gestures  int64 [4], the rim writes: when each began and which it is, 0 for none
     stamps    int64 [slots]: which frame lies in the slot, 0 while it is written (engine writes)
     sound     float32 [seconds * 48000] (rim)
@@ -57,25 +57,25 @@ class SharedMemory:
         """The sound as a ring."""
         ticks = SECONDS * TICKS_PER_SECOND
         sound = np.frombuffer(self._bytes, np.float32, ticks, SOUND_AT)
-        return RingBuffer(sound, self._numbers()[:1])
+        return RingBuffer(sound, self._numbers()[:2])
 
     @property
     def shown(self) -> int:
         """Tick of the frame on show."""
-        return int(self._numbers()[1])
+        return int(self._numbers()[2])
 
     def show(self, tick: int) -> None:
         """The frame of `tick` is on show now."""
-        self._numbers()[1] = tick
+        self._numbers()[2] = tick
 
     @property
     def resting(self) -> bool:
         """Whether no frames are wanted now."""
-        return bool(self._numbers()[2])
+        return bool(self._numbers()[3])
 
     def rest(self, resting: bool) -> None:
         """Want no frames, or want them again."""
-        self._numbers()[2] = resting
+        self._numbers()[3] = resting
 
     def express(self, place: int, gesture: Begun) -> None:
         """Write a gesture down, over what was in its place: in one number, so never in halves."""

@@ -29,7 +29,7 @@ class Uplink:
         self._may_code = may_code and opus.is_here()
         self.thin = thin and self._may_code  # whether all goes as Opus, or only what is past
         self._coder = opus.Encoder() if self._may_code else None
-        self._position = max(0, ring.end - HISTORY)  # tick of the sound that goes next
+        self._position = max(ring.end - HISTORY, ring.begin)  # tick of the sound that goes next
         self._caught_up, self._skips = False, 0
 
     def send(self, shown: int, newest: int) -> None:
