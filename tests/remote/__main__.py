@@ -23,7 +23,7 @@ _INSIDE = "VCAM_NET_INSIDE"  # set within the namespace
 
 def tell_ways(folder: Path, options: argparse.Namespace) -> list[Row]:
     """The table of ways."""
-    rows, machines = [], Machines(folder, options.size)
+    rows, machines = [], Machines(folder, options.size, options.tcp)
     seconds = 600.0 if options.long else options.seconds
     ways = [way for way in (LONG if options.long else WAYS) if options.only in way.name]
     say("| way there and back | p50 / p95 / p99, ms | longest stall, ms | pictures | missing "
@@ -75,6 +75,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/net", description=__doc__)
     parser.add_argument("--seconds", type=float, default=30.0, help="of each row")
     parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--tcp", default="", help="the box's congestion control, as cubic or bbr")
     parser.add_argument("--only", default="", metavar="WORDS", help="rows whose names have them")
     parser.add_argument("--long", action="store_true", help="ten minutes of 20 ms and 1 %% lost")
     parser.add_argument("--faults", action="store_true", help="what faults cost a live run instead")

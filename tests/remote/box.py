@@ -1,6 +1,8 @@
 """`vcam serve` with an engine that costs nothing.
 
-python -m tests.remote.box PICTURES ADDRESS PORT
+python -m tests.remote.box PICTURES ADDRESS PORT [TCP]
+
+TCP is the congestion control to ask the kernel for, in place of vcam's own choice.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from pathlib import Path
 
 from tests.remote.drawn import drawing
 from vcam.link.process import EngineProcess
+from vcam.remote import sealed
 from vcam.remote.door import Door
 from vcam.remote.server import Server, listening
 
 if __name__ == "__main__":
-    pictures, address, port = sys.argv[1:]
+    pictures, address, port, *tcp = sys.argv[1:]
+    sealed.CONGESTION = tcp[0].encode() if tcp else sealed.CONGESTION
     context, stop = multiprocessing.get_context("spawn"), threading.Event()
     main = drawing(Path(pictures))
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

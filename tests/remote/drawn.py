@@ -1,6 +1,7 @@
 """An engine that costs nothing: pictures of a face that were drawn before, their ticks in them.
 
 What is measured with it is the link's alone, and whether a picture is the one that it says it is.
+As an engine does, it leaves out what is more than two pictures behind the newest sound.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from vcam import tickcode
 from vcam.audio.wav import read_wav
 from vcam.cli.options import SAMPLE
-from vcam.engine.engine import Engine
+from vcam.engine.engine import MOST_BEHIND, Engine
 from vcam.link.memory import SharedMemory
 from vcam.link.process import Main
 from vcam.link.serve import NAP, Order, Ready, Shown, Vitals
@@ -24,6 +25,7 @@ from vcam.profiles import profile
 from vcam.system import signals
 
 COUNT = 90  # pictures, shown to and fro
+EACH = 0.005  # seconds from one to the next where several are due, as an engine needs some
 
 
 def draw(path: Path, fps: int, size: int) -> None:
@@ -63,8 +65,11 @@ def _show(pictures: np.ndarray, pipe: Connection, memory: SharedMemory, fps: int
     while True:
         if pipe.poll(NAP):
             pipe.recv()
+        drawn = 0
         while not memory.resting and following <= ring.end:
-            at = max(following, ring.end // lasts * lasts)
+            if drawn:
+                time.sleep(EACH)
+            drawn, at = drawn + 1, max(following, (ring.end // lasts - MOST_BEHIND) * lasts)
             count, following = count + 1, at + lasts
             place = at // lasts % (2 * len(pictures))
             picture = pictures[min(place, 2 * len(pictures) - 1 - place)].copy()

@@ -102,14 +102,21 @@ class Drawing(Box):
     """A box whose engine costs nothing: see `drawn`."""
 
     def __init__(
-        self, folder: Path, pictures: Path, address: str = "127.0.0.1", beyond: Sequence[str] = ()
+        self,
+        folder: Path,
+        pictures: Path,
+        address: str = "127.0.0.1",
+        beyond: Sequence[str] = (),
+        tcp: str = "",
     ) -> None:
+        """`tcp` is the congestion control that its kernel is asked for; "": as always."""
         super().__init__(folder, address, beyond)
-        self._pictures = pictures
+        self._pictures, self._tcp = pictures, [tcp] if tcp else []
 
     def command(self) -> list[str]:
         """What serves there."""
-        return ["tests.remote.box", str(self._pictures), self.address, str(self._port)]
+        own = [str(self._pictures), self.address, str(self._port)]
+        return ["tests.remote.box", *own, *self._tcp]
 
 
 class Lab(Box):

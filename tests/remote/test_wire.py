@@ -80,6 +80,14 @@ def test_numbers_that_are_none_are_refused():
     assert wire.read_facts(Message(Kind.VITALS, b'{"load":1}'), {"load": float}) == {"load": 1.0}
 
 
+@pytest.mark.parametrize(("lasts", "behind"), [(0, 0), (48_001, 0), (1600, 9 * 48_000)])
+def test_a_picture_that_would_stop_the_rim_s_clock_is_refused(lasts, behind):
+    coded = Picture(1600, -1, lasts, behind, 1600, False, {}, b"abc").coded()
+    (message,) = Reader().feed(coded)
+    with pytest.raises(WireError):
+        Picture.read(message)
+
+
 READERS = (Sound.read, Picture.read, wire.number, wire.read_text,
            lambda message: wire.read_facts(message, {"text": str, "load": float}))  # fmt: skip
 

@@ -111,12 +111,12 @@ def compared(way: Way, local: Heard, far: Heard) -> Row:
 class Machines:
     """A laptop, a box behind a cable, and one without."""
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: int, tcp: str = "") -> None:
         self._size, self._pictures = size, folder / "pictures.npy"
         draw(self._pictures, FPS, size)
         self.cable = Cable()
-        self._near = Drawing(folder / "near", self._pictures)
-        self._behind = Drawing(folder / "box", self._pictures, BOX, self.cable.beyond)
+        self._near = Drawing(folder / "near", self._pictures, tcp=tcp)
+        self._behind = Drawing(folder / "box", self._pictures, BOX, self.cable.beyond, tcp)
         for each in (self._near, self._behind):
             each.serve()
 

@@ -19,16 +19,17 @@ from vcam import clock
 from vcam.engine.degradation import EMBEDDED, FULL
 from vcam.errors import ConfigError, EngineError, VcamError
 from vcam.link.memory import SharedMemory
-from vcam.link.serve import Died, Note, Order, Ready, Shown, Vitals
+from vcam.link.serve import Died, Note, Order, Ready, Vitals
 from vcam.media import milliseconds
 from vcam.monitor.stats import Change, FarStatus
 from vcam.remote import place, wire, words
 from vcam.remote.address import Far
 from vcam.remote.carrier import Carrier
 from vcam.remote.dialling import PAUSES, SSH_PAUSES, Dialler
-from vcam.remote.door import STAGES, WELCOME
+from vcam.remote.door import WELCOME
 from vcam.remote.face import PART, packed
 from vcam.remote.place import Moved, Route
+from vcam.remote.screen import Screen
 from vcam.remote.uplink import Uplink
 from vcam.remote.way import Link, Tally, Trip
 from vcam.remote.wire import Kind, Message, Why, WireError
@@ -80,11 +81,11 @@ class Fetcher:
         self._route = Route(far)
         pauses = PAUSES if far.beside else SSH_PAUSES
         self._dialler = Dialler(dial or self._route.dial, now, pauses)
-        self._number = 0
         self._backends: tuple[str, ...] = ()
         self._level, self._away = FULL.name, False
         self._vitals, self._vitals_due = Vitals(), 0.0
         self._tally, self._thin = Tally(), False  # whether the voice had to go as Opus
+        self._screen = Screen(pipe, memory, self._tally, self._trip, self._come_back)
 
     def run(self) -> None:
         """Until the rim closes the pipe: EOFError."""
@@ -140,7 +141,7 @@ class Fetcher:
             self._lost(link, str(error))
             return
         if pictures:
-            self._show(link, pictures)
+            self._screen.show(link, pictures)
         silent = now - link.heard
         if link.carrier.refusal and not self._route.leads_on(link.carrier):
             raise ConfigError(self._refused(link.carrier.refusal))
@@ -246,25 +247,6 @@ class Fetcher:
         else:
             link.uplink.send(self._memory.shown, link.newest)
         self._thin = link.uplink.thin
-
-    def _show(self, link: Link, pictures: list[wire.Picture]) -> None:
-        """Decode all, for each is predicted from the one before; hand over the newest."""
-        for picture in pictures:
-            if picture.follows not in (-1, link.newest):
-                link.carrier.send(wire.numbered(Kind.KEY, link.newest))
-                return
-            pixels = link.decoder.decode(picture.data)
-            self._tally.picture(picture.at - link.newest, picture.lasts, picture.follows)
-            link.newest = picture.at
-        self._come_back(picture.at)
-        self._number += 1
-        self._memory.put(self._number, pixels)
-        took = {
-            STAGES[stage]: spent for stage, spent in picture.took.items() if stage < len(STAGES)
-        }
-        behind = picture.behind + self._trip.ticks
-        about = (took, picture.lasts, behind, picture.speaking)
-        self._pipe.send(Shown(self._number, picture.at, *about))
 
     def _step_aside(self, reason: str) -> None:
         """The fallback plays until frames come again."""

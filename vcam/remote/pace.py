@@ -39,8 +39,11 @@ class Pace:
 
     @property
     def jammed(self) -> bool:
-        """Whether the next frame had better be left out."""
-        return self.queue > JAM
+        """Whether the next frame had better be left out: nothing comes through.
+
+        A lost packet holds up what follows for as long as the way takes, and is no jam.
+        """
+        return self.queue > JAM + self.base
 
     def full(self) -> None:
         """A frame was left out, because the one before it had not left."""

@@ -18,6 +18,7 @@ _PIECE = 1 << 16  # bytes
 # Bytes that may wait in the kernel: more would be a queue that nobody sees. Of pictures one or
 # two, which get over what a lost packet holds up; of sound hardly any.
 _FEW_PICTURES, _LITTLE_SOUND = 1 << 13, 1 << 12
+CONGESTION = b"bbr"  # what is asked of the kernel: after a loss it goes on as before
 
 
 class Sealed:
@@ -120,8 +121,11 @@ def _left(ends: float) -> float:
 
 
 def tuned(plain: socket.socket, few: int = _FEW_PICTURES) -> socket.socket:
-    """Nothing waits for more to come, and little waits in the kernel."""
+    """Nothing waits for more to come, little waits in the kernel, and a loss is not a jam."""
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if number := getattr(socket, "TCP_CONGESTION", None):
+        with contextlib.suppress(OSError):  # it is not here, or not for everybody
+            plain.setsockopt(socket.IPPROTO_TCP, number, CONGESTION)
     if number := getattr(socket, "TCP_NOTSENT_LOWAT", None):
         plain.setsockopt(socket.IPPROTO_TCP, number, few)
     return plain

@@ -17,6 +17,7 @@ from vcam.remote.wire import Kind
 
 _FEW = 16_000  # bytes that may wait while a face is sent
 _REST = 0.25  # seconds
+_LONGEST = 0.5  # seconds of a way; who answers later is silent, and the voice waits for nobody
 _STEP = TICKS_PER_SECOND // 100  # it is told in steps of 10 ms
 
 
@@ -35,7 +36,8 @@ class Trip:
         """In ticks, rounded up to 10 ms so that it does not tremble."""
         if not self.answers:
             return 0
-        return -(-round(min(self.answers) * TICKS_PER_SECOND) // _STEP) * _STEP
+        least = min(*self.answers, _LONGEST)
+        return -(-round(least * TICKS_PER_SECOND) // _STEP) * _STEP
 
 
 class Tally:

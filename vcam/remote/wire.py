@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from vcam.errors import EngineError
-from vcam.media import AudioChunk
+from vcam.media import TICKS_PER_SECOND, AudioChunk
 from vcam.motion.gestures import ORDER, Begun
 
 PROTOCOL = 2
@@ -31,6 +31,7 @@ PCM, OPUS = 0, 1  # how sound is coded: 16-bit samples, or one packet (`vcam.rem
 H264 = 0  # how a picture is coded
 SPEAKING = 1  # a flag of a picture
 MOST_STAGES = 16
+_MOST_BEHIND = 8 * TICKS_PER_SECOND  # of sound, that a picture may have waited for
 
 Json: TypeAlias = "dict[str, str | int | float | bool]"
 
@@ -230,6 +231,8 @@ class Picture:
         took = dict(_TOOK.iter_unpack(body[_FRAME.size : end]))
         if not all(math.isfinite(spent) for spent in took.values()):
             raise WireError("a FRAME that took no time that is a number came")
+        if not 0 < lasts <= TICKS_PER_SECOND or behind > _MOST_BEHIND:
+            raise WireError(f"a FRAME of {lasts} ticks, {behind} behind its sound, came")
         return cls(at, follows, lasts, behind, heard, bool(flags & SPEAKING), took, body[end:])
 
 
