@@ -30,6 +30,12 @@ def test_an_engine_that_can_be_used():
     found()
 
 
+def test_its_gpu_is_named():
+    looked = Found(__version__, 1, 0.02, "NVIDIA L4")
+    details = {check.name: check.detail for check in examine("ssh:box", lambda far: looked)}
+    assert details["GPU"] == "NVIDIA L4"
+
+
 def test_what_keeps_from_using_it():
     found("version", version="0.0.1")
     found("places", free=0)

@@ -51,6 +51,7 @@ def nvml(monkeypatch):
         nvmlDeviceGetUtilizationRates=lambda device: SimpleNamespace(
             gpu={"GPU-1-2-3": 42, "GPU-0-0-0": 7}[device]
         ),
+        nvmlDeviceGetName=lambda device: b"NVIDIA L4",  # text since nvidia-ml-py 11.5
         nvmlDeviceGetTemperature=lambda device, sensor: 61,
         nvmlDeviceGetCurrentClocksEventReasons=lambda device: 0,
     )
@@ -71,7 +72,18 @@ def test_a_process_that_has_not_touched_the_gpu_has_none(torch):
 
 def test_memory_load_and_heat_are_told_of_the_device_that_torch_uses(torch, nvml):
     now = gpu.status({"mouth": 2250.0})
-    assert now == GpuStatus(2300, {"mouth": 2250.0}, 7 * 1024, 139 * 1024, 0.42, 61.0, "")
+    known = (7 * 1024, 139 * 1024, 0.42, 61.0, "", "NVIDIA L4")
+    assert now == GpuStatus(2300, {"mouth": 2250.0}, *known)
+
+
+def test_all_gpus_of_a_machine_are_named(nvml, monkeypatch):
+    assert gpu.names() == "2 x NVIDIA L4"
+    nvml.nvmlDeviceGetName = lambda device: {"GPU-0-0-0": "A", "GPU-1-2-3": "B"}[device]
+    assert gpu.names() == "A, B"
+    nvml.nvmlDeviceGetName = refuse
+    assert gpu.names() == ""
+    monkeypatch.setattr(gpu, "_nvml", lambda: None)
+    assert gpu.names() == ""
 
 
 @pytest.mark.parametrize(
@@ -90,7 +102,13 @@ def test_older_drivers_call_it_throttling(torch, nvml):
 
 
 def test_what_a_device_does_not_tell_is_left_out(torch, nvml):
-    for name in ("MemoryInfo", "UtilizationRates", "Temperature", "CurrentClocksEventReasons"):
+    for name in (
+        "MemoryInfo",
+        "UtilizationRates",
+        "Temperature",
+        "CurrentClocksEventReasons",
+        "Name",
+    ):
         setattr(nvml, f"nvmlDeviceGet{name}", refuse)
     nvml.nvmlDeviceGetHandleByUUID = refuse
     assert gpu.status({}) == GpuStatus(2300)

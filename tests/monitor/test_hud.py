@@ -170,11 +170,16 @@ def test_a_narrow_terminal_has_a_line_for_each_thing_and_names_them_whole():
     assert next(row for row in rows if row.startswith("camera")).endswith("…")
 
 
+THEIRS = GpuStatus(own_mib=2048.0, used_mib=4096.0, total_mib=23_000.0, load=0.42, name="NVIDIA L4")
+
+
 @pytest.mark.parametrize("width", [80, 200])
 def test_a_far_machine_is_named_with_the_way_to_it(width):
     far = FarStatus("gpu-box", trip_ms=20.0, kbit=1_900.0, missing=0.02)
-    engine = replace(FULL.engine, far=far, gpu=GpuStatus(own_mib=2048.0))
+    engine = replace(FULL.engine, far=far, gpu=THEIRS)
     text = shown(replace(FULL, engine=engine), width)
     assert "gpu-box  20 ms there and back  1900 kbit/s  2% left out" in text
     assert "2.0 GiB there" in text
+    assert "NVIDIA L4, 42% busy" in text
+    assert "°C" not in text  # nobody tells it
     assert "made by" not in shown(FULL, width)

@@ -33,6 +33,7 @@ def examine(text: str, look: Callable[[Far], probe.Found] = probe.probe) -> Iter
     yield _version(far, found)
     busy = "" if found.free else "wait until a run there has ended, or give it more: --places N"
     yield Check("places", bool(found.free), f"{found.free} free", busy, by_hand=True)
+    yield Check("GPU", True, found.gpu or "it tells of none")
     yield _trip(found)
 
 

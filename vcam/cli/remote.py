@@ -162,6 +162,7 @@ def list_engines(options: argparse.Namespace) -> None:
         try:
             found = probe(Paired(each), 3.0)
             told = f"{1000 * found.trip:.0f} ms there and back, {found.free} free, {found.version}"
+            told += f", {found.gpu}" if found.gpu else ""
         except VcamError as error:
             told = str(error)
         say(f"{each.name}  {each.address}:{each.port}  {told}")

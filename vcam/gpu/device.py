@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,24 @@ def status(stages_mib: Mapping[str, float]) -> GpuStatus | None:
         load.gpu / 100 if load else 0.0,
         float(celsius or 0.0),
         _slowed(nvml, device),
+        _name(nvml, device),
     )
+
+
+def names() -> str:
+    """What the GPUs of this machine are called, by NVML alone: "2 x NVIDIA L4"; "" for none."""
+    if (nvml := _nvml()) is None:
+        return ""
+    handle = nvml.nvmlDeviceGetHandleByIndex
+    count = _told(nvml, nvml.nvmlDeviceGetCount) or 0
+    devices = [_told(nvml, partial(handle, index)) for index in range(count)]
+    found = Counter(_name(nvml, each) for each in devices if each is not None)
+    return ", ".join(f"{n} x {name}" if n > 1 else name for name, n in found.items() if name)
+
+
+def _name(nvml: Any, device: Any) -> str:
+    name = _told(nvml, lambda: nvml.nvmlDeviceGetName(device))
+    return name.decode() if isinstance(name, bytes) else name or ""
 
 
 def _slowed(nvml: Any, device: Any) -> str:

@@ -126,7 +126,9 @@ def _gpu(table: Table, gpu: GpuStatus, where: str) -> None:
     if gpu.total_mib:
         worry = gpu.slowed or gpu.celsius >= HOT or gpu.load >= BUSY
         slowed = f", slowed down by {gpu.slowed}" if gpu.slowed else ""
-        state = f"{gpu.load:.0%} busy, {gpu.celsius:.0f} °C{slowed}"
+        name = f"{gpu.name}, " if gpu.name else ""
+        heat = f", {gpu.celsius:.0f} °C" if gpu.celsius else ""  # nobody tells it of a far one
+        state = f"{name}{gpu.load:.0%} busy{heat}{slowed}"
         table.add_row("GPU", text(state, "yellow" if worry else ""))
 
 

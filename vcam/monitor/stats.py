@@ -90,6 +90,7 @@ class GpuStatus:
     load: float = 0.0  # share of the last moments in which it worked, 0..1, by all processes
     celsius: float = 0.0
     slowed: str = ""  # why its clocks are held down: "heat", "power", ...
+    name: str = ""  # as its maker calls it
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from vcam import __version__, clock
 from vcam.config import MODES
 from vcam.engine.engine import Finished
 from vcam.errors import ConfigError
+from vcam.gpu import device
 from vcam.link.process import EngineProcess
 from vcam.media import AudioChunk
 from vcam.remote import film, opus, wire, words
@@ -38,7 +39,7 @@ GREETING = 10.0  # seconds in which a rim must say who it is, and then begin to 
 _NAP = 0.02  # seconds without news
 _WORDS = 2048  # bytes that may wait before a picture: messages, and no picture
 _MOST_BEHIND = 4  # frames behind the newest sound; older ones are not sent
-WELCOME = {"protocol": int, "version": str, "free": int, "opus": bool}
+WELCOME = {"protocol": int, "version": str, "free": int, "opus": bool, "gpu": str}
 
 
 class Door:
@@ -181,6 +182,7 @@ class Door:
                 version=__version__,
                 free=free,
                 opus=opus.is_here(),
+                gpu=device.names()[: wire.LONGEST_TEXT],
             )
         )
 

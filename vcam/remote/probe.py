@@ -23,6 +23,7 @@ class Found:
     version: str
     free: int  # places
     trip: float  # seconds there and back, the least of a few
+    gpu: str = ""  # what it is called there; "" where none is known
 
 
 def probe(far: Far, patience: float = PATIENCE) -> Found:
@@ -69,4 +70,4 @@ def _asked(line: _Line) -> Found:
         began = clock.now()
         line.ask(wire.numbered(Kind.PING, index), Kind.PONG)
         trips.append(clock.now() - began)
-    return Found(said["version"], said["free"], min(trips))
+    return Found(said["version"], said["free"], min(trips), said["gpu"])

@@ -21,7 +21,7 @@ from vcam.errors import EngineError
 from vcam.media import TICKS_PER_SECOND, AudioChunk
 from vcam.motion.gestures import ORDER, Begun
 
-PROTOCOL = 2
+PROTOCOL = 3
 LONGEST_TEXT = 256  # characters of a string in JSON
 _HEAD = struct.Struct(">IB")
 _SOUND = struct.Struct(">qqqB")

@@ -13,6 +13,7 @@ from vcam.remote.wire import Kind, Message, WireError
 _VITALS: dict[str, type] = {
     "memory_mib": float, "remarks": str, "level": str, "load": float, "whole": bool,
     "gpu_own_mib": float, "gpu_used_mib": float, "gpu_total_mib": float, "gpu_load": float,
+    "gpu_name": str,
 }  # fmt: skip
 
 
@@ -68,6 +69,7 @@ def read_vitals(message: Message) -> Vitals:
         used_mib=said["gpu_used_mib"],
         total_mib=said["gpu_total_mib"],
         load=said["gpu_load"],
+        name=said["gpu_name"],
     )
     shown = gpu if said["gpu_total_mib"] else None
     return Vitals(
@@ -108,4 +110,5 @@ def _vitals(vitals: Vitals) -> bytes:
         gpu_used_mib=float(gpu.used_mib if gpu else 0),
         gpu_total_mib=float(gpu.total_mib if gpu else 0),
         gpu_load=float(gpu.load if gpu else 0),
+        gpu_name=gpu.name[: wire.LONGEST_TEXT] if gpu else "",
     )

@@ -84,7 +84,12 @@ class IngressDoor:
         free = self._allocator.free
         self._carrier.send(
             wire.facts(
-                Kind.WELCOME, protocol=wire.PROTOCOL, version=__version__, free=free, opus=False
+                Kind.WELCOME,
+                protocol=wire.PROTOCOL,
+                version=__version__,
+                free=free,
+                opus=False,
+                gpu="",  # whose turn it will be is not known yet
             )
         )
 
