@@ -28,7 +28,8 @@ paired (`vcam pair`) are let in. With --stdio it serves one run over the standar
 PAIR = """\
 On the machine with the engine: vcam pair --listen ADDRESS prints a command with a code that is
 good once, for two minutes. Type that command on the other machine. From then on it may send sound
-and faces to this engine, and `vcam run --engine NAME` finds it there.
+and faces to this engine, and `vcam run --engine NAME` finds it there. Who has a login there that
+asks for no password needs no code: vcam pair --ssh me@gpu-box.
 """
 
 
@@ -53,6 +54,10 @@ def add_parser(commands: Commands) -> None:
     )
     pairing.add_argument("host", nargs="?", metavar="HOST", help="where the code was printed")
     pairing.add_argument("code", nargs="*", metavar="CODE", help="what was printed there")
+    pairing.add_argument(
+        "--ssh", metavar="[USER@]HOST", help="with that machine, over a login there"
+    )
+    pairing.add_argument("--stdio", action="store_true", help="what --ssh starts there")
     pairing.add_argument("--as", dest="name", default="", metavar="NAME", help="call it so here")
     listen_options(pairing)
     pairing.set_defaults(command=pair)
@@ -117,16 +122,32 @@ def _served(options: argparse.Namespace) -> None:
 
 
 def pair(options: argparse.Namespace) -> int:
-    """vcam pair: print a code and wait; or vcam pair HOST CODE, to use one."""
-    return refused(lambda: _paired(options) if options.host else _awaited(options))
+    """vcam pair: print a code and wait; vcam pair HOST CODE, to use one; or over ssh, without."""
+    if options.stdio:
+        return refused(lambda: _answered(options))
+    comes = options.host or options.ssh
+    return refused(lambda: _paired(options) if comes else _awaited(options))
+
+
+def _answered(options: argparse.Namespace) -> None:
+    from vcam.remote.by_login import answer
+    from vcam.remote.carrier import over_standard_streams
+
+    answer(over_standard_streams(), options.port)
 
 
 def _paired(options: argparse.Namespace) -> None:
+    from vcam.remote import by_login
+    from vcam.remote.address import Address
     from vcam.remote.pairing import pair
 
-    if not options.code:
+    if options.ssh:
+        engine = by_login.pair(Address.read(f"ssh:{options.ssh}"), options.name)
+        say(f"start it there: vcam serve --listen ADDRESS, one that reaches {engine.address}")
+    elif options.code:
+        engine = pair(options.host, options.port + 1, "".join(options.code), options.name)
+    else:
         raise ConfigError(f"give the code as well; on {options.host} run: vcam pair")
-    engine = pair(options.host, options.port + 1, "".join(options.code), options.name)
     say(f"paired with {engine.name}. Your voice and your face will go there when you type:")
     say(f"vcam run --engine {engine.name}")
 

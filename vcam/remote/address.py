@@ -5,9 +5,11 @@ After another colon may stand vcam's path there: `ssh:me@gpu-box:PATH`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
+import subprocess
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
@@ -45,8 +47,23 @@ class Address:
     @property
     def command(self) -> list[str]:
         """What reaches an engine there, on its standard streams."""
+        return self.there("serve", "--stdio")
+
+    def there(self, *words: str) -> list[str]:
+        """A command of this machine that runs that one of vcam's there."""
         ssh = shlex.split(os.environ.get(PROGRAM, "ssh"))
-        return [*ssh, *_OPTIONS, "--", self.host, self.program, "serve", "--stdio"]
+        return [*ssh, *_OPTIONS, "--", self.host, self.program, *words]
+
+    def network_name(self) -> str:
+        """What the network calls that machine, as ssh's own settings say."""
+        typed = self.host.rpartition("@")[2].strip("[]")
+        ssh = shlex.split(os.environ.get(PROGRAM, "ssh"))
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            asked = [*ssh, "-G", "--", self.host]
+            told = subprocess.run(asked, capture_output=True, text=True, timeout=5).stdout
+            found = re.search(r"^hostname ([\w.:%-]+)$", told, re.MULTILINE | re.ASCII)
+            return found[1] if found else typed
+        return typed
 
     def dial(self) -> Carrier:
         """A carrier to it. Raises EngineError."""

@@ -113,20 +113,20 @@ class Waiting:
         try:
             return self._judge(carrier)
         except (ConfigError, EngineError) as error:
-            _say(carrier, trouble=str(error))
+            say(carrier, trouble=str(error))
             return ""
         finally:
             carrier.flush(1.0)
             carrier.close()
 
     def _judge(self, carrier: Carrier) -> str:
-        said = _hear(carrier, ("secret", "name", "certificate"))
+        said = hear(carrier, ("secret", "name", "certificate"))
         if not hmac.compare_digest(said["secret"].encode(), self.code.secret.hex().encode()):
             self._attempts -= 1
             raise ConfigError("the code is wrong")
-        peer = Known(_free_name(said["name"], said["certificate"], self._book), said["certificate"])
+        peer = Known(free_name(said["name"], said["certificate"], self._book), said["certificate"])
         self._book.add(peer)
-        _say(carrier, trouble="", port=str(self._port))
+        say(carrier, trouble="", port=str(self._port))
         return peer.name
 
 
@@ -144,13 +144,13 @@ def pair(host: str, port: int, typed: str, name: str = "") -> Known:
     certificate = ssl.DER_cert_to_PEM_cert(line.certificate)
     carrier = line.carrier()
     try:
-        _say(carrier, secret=code.secret.hex(), name=own_name(), certificate=own.certificate)
-        said = _hear(carrier, ("trouble", "port"))
+        say(carrier, secret=code.secret.hex(), name=own_name(), certificate=own.certificate)
+        said = hear(carrier, ("trouble", "port"))
     finally:
         carrier.close()
     if said["trouble"]:
         raise ConfigError(f"{host}: {said['trouble']}")
-    engine = Known(name, certificate, host.strip("[]"), _port(said["port"]))
+    engine = Known(name, certificate, host.strip("[]"), read_port(said["port"]))
     book.add(engine)
     return engine
 
@@ -173,13 +173,16 @@ def _reached(host: str, port: int) -> Sealed:
     return line
 
 
-def _say(carrier: Carrier, **facts: str) -> None:
+def say(carrier: Carrier, **facts: str) -> None:
+    """Tell the other side."""
     carrier.send(json.dumps({"port": "", **facts}).encode() + b"\n")
 
 
-def _hear(carrier: Carrier, wanted: tuple[str, ...]) -> dict[str, str]:
-    """What the other side has to say, in time. Raises EngineError."""
-    data, ends = b"", clock.now() + sealed.PATIENCE
+def hear(
+    carrier: Carrier, wanted: tuple[str, ...], patience: float = sealed.PATIENCE
+) -> dict[str, str]:
+    """What the other side has to say within so many seconds. Raises EngineError."""
+    data, ends = b"", clock.now() + patience
     while b"\n" not in data and len(data) <= _LONGEST and not carrier.ended:
         if (left := ends - clock.now()) <= 0:
             break
@@ -194,13 +197,14 @@ def _hear(carrier: Carrier, wanted: tuple[str, ...]) -> dict[str, str]:
     return said
 
 
-def _port(text: str) -> int:
+def read_port(text: str) -> int:
+    """Where the other side will listen. Raises EngineError."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 1 << 16):
         raise EngineError("the other side did not say where it will listen")
     return int(text)
 
 
-def _free_name(wanted: str, certificate: str, book: Book) -> str:
+def free_name(wanted: str, certificate: str, book: Book) -> str:
     """A name for a new peer that no other has. Raises ConfigError for a bad one."""
     print_of_it, known = fingerprint(certificate), book.all()
     name, count = checked_name(wanted), 1
