@@ -13,6 +13,7 @@ from vcam.remote import film
 LOOK = 0.2  # seconds between two decisions
 MEMORY = 10.0  # seconds in which the shortest journey is looked for
 FULL, EMPTY, JAM = 0.040, 0.020, 0.150  # seconds of queue
+AGAIN = 0.1  # seconds at most that a lost packet takes to come again; more is a queue
 LONGEST = 0.4  # seconds; a journey that is longer than this has stood in a queue
 _DOWN, _UP, _STEP = 0.85, 1.03, 5  # of the rate, kbit/s
 _LONG = 5  # decisions
@@ -43,7 +44,7 @@ class Pace:
 
         A lost packet holds up what follows for as long as the way takes, and is no jam.
         """
-        return self.queue > JAM + self.base
+        return self.queue > JAM + min(self.base, AGAIN)
 
     def full(self) -> None:
         """A frame was left out, because the one before it had not left."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from scipy.signal import butter, sosfilt
+from scipy.signal import butter, resample_poly, sosfilt
 from train.viseme_recipe import augment
 from train.viseme_recipe.voices import RATE
 
@@ -52,6 +52,18 @@ def _laptop(
     return _added(_fan, 25)(rng, heard, others)
 
 
+def _opus(rng: np.random.Generator, sound: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
+    """As a far engine hears it over a thin link: coded at 48 kHz, the coder's 2.5 ms taken off."""
+    from vcam.remote.opus import BLOCK, LATER, Decoder, Encoder
+
+    level = 10 ** (LEVEL_DB / 20)
+    fine = resample_poly(level * sound, 3, 1).astype(np.float32)
+    whole = np.pad(fine, (0, LATER + -(len(fine) + LATER) % BLOCK)).reshape(-1, BLOCK)
+    coder, decoder = Encoder(), Decoder()
+    heard = [decoder.decode(0, coder.encode(block)).samples for block in whole]
+    return resample_poly(np.concatenate(heard)[LATER:][: len(fine)], 1, 3) / level
+
+
 CONDITIONS: dict[str, Hearing] = {
     "clean": lambda rng, sound, others: sound,
     **{f"babble {snr}": _added(augment.babble, snr, True) for snr in (20, 10, 5)},
@@ -60,6 +72,7 @@ CONDITIONS: dict[str, Hearing] = {
     "telephone": _telephone,
     "laptop": _laptop,
     "reverb": lambda rng, sound, others: augment.reverberant(rng, sound, 0.6, 0.0),
+    "opus": _opus,
     "quiet": lambda rng, sound, others: 10 ** (-22 / 20) * sound,
 }
 
