@@ -26,16 +26,16 @@ def tell_ways(folder: Path, options: argparse.Namespace) -> list[Row]:
     rows, machines = [], Machines(folder, options.size, options.tcp)
     seconds = 600.0 if options.long else options.seconds
     ways = [way for way in (LONG if options.long else WAYS) if options.only in way.name]
-    say("| way there and back | p50 / p95 / p99, ms | longest stall, ms | pictures | missing "
-        "| wrong | bars | |")  # fmt: skip
+    say("| way there and back | p50 / p95 / p99, ms | longest stall, machine's, ms | pictures "
+        "| missing | wrong | bars | |")  # fmt: skip
     say("|---|---|---|---|---|---|---|---|")
     try:
         for way in ways:
             row = machines.measure(way, seconds)
             rows.append(row)
             bars = ", ".join(f"{key} {value:g}" for key, value in row.most.items()) or "none"
-            say(f"| {row.name} | {row.p50} / {row.p95} / {row.p99} | {row.stall} | {row.pictures} "
-                f"| {row.missing:.1%} | {row.wrong} | {bars} "
+            say(f"| {row.name} | {row.p50} / {row.p95} / {row.p99} | {row.stall}, {row.machine} "
+                f"| {row.pictures} | {row.missing:.1%} | {row.wrong} | {bars} "
                 f"| {'held' if row.held else 'missed'} |")  # fmt: skip
     finally:
         machines.close()

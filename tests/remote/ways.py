@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from tests.fakes import MachineStalls
 from tests.remote.drawn import draw, drawing, number
 from tests.remote.lab import Drawing
 from tests.remote.packets import BOX, Cable, Conditions
@@ -88,6 +89,7 @@ class Row:
     missing: float  # share of the pictures that came from the local engine alone
     wrong: int
     most: Mapping[str, float]
+    machine: float = 0.0  # ms, the longest that the machine let a ready program wait
 
     @property
     def held(self) -> bool:
@@ -132,8 +134,9 @@ class Machines:
         try:
             for each in engines:
                 opened(each)
-            self._play(engines, way, seconds + CALM)
-            return compared(way, *engines)
+            with MachineStalls() as machine:
+                self._play(engines, way, seconds + CALM)
+            return replace(compared(way, *engines), machine=round(1000 * machine.longest))
         finally:
             for each in engines:
                 each.process.close()
