@@ -6,7 +6,7 @@ import pytest
 from tests.monitor.test_hud import FULL
 from vcam.monitor.meter import meter
 from vcam.monitor.recent import HOLD, JUDGED, Recent
-from vcam.monitor.stats import EngineStatus, Snapshot
+from vcam.monitor.stats import EngineStatus, FarStatus, Snapshot
 from vcam.monitor.verdict import advice, company, verdict
 
 LIVE = replace(FULL, presence="live", level_db=-30.0, late=0, fresh=0, seconds=0.0)
@@ -71,6 +71,19 @@ def test_what_a_slow_computer_is_told_to_do_costs_less_than_what_it_does(fps, si
     engine = EngineStatus("live", fps=fps, side=side)
     slow = after(JUDGED, fresh=60, late=60, engine=engine)
     assert advice(slow, seen(LIVE, slow)).endswith(f": {told}")
+
+
+@pytest.mark.parametrize(
+    ("load", "told"),
+    [
+        (0.4, "too few frames come from gpu-box, 50% of the frames are in time: the way there"),
+        (1.7, "gpu-box is too slow now, 50% of the frames are in time: close other programs there"),
+    ],
+)
+def test_where_the_frames_are_made_elsewhere_this_computer_is_not_blamed(load, told):
+    engine = EngineStatus("live", load=load, far=FarStatus("gpu-box"))
+    slow = after(JUDGED, fresh=60, late=60, engine=engine)
+    assert advice(slow, seen(LIVE, slow)).startswith(told)
 
 
 def test_what_is_wrong_has_one_sentence_of_advice():

@@ -100,7 +100,8 @@ class FarStatus:
     host: str
     trip_ms: float = 0.0  # there and back
     kbit: float = 0.0  # that come in a second
-    missing: float = 0.0  # share of the pictures that the link was too full for, 0..1
+    missing: float = 0.0  # share of the pictures that did not come: the link was too full, or it
+    # was too slow to make them; 0..1
     opus: bool = False  # whether the voice goes as Opus
 
 

@@ -64,10 +64,7 @@ def advice(now: Snapshot, recent: Recent) -> str:
             f"the engine {'ended' if engine.state == 'failed' else 'starts again'}: {engine.note}"
         )
     if _is_slow(now, recent):
-        return (
-            f"this computer is too slow now, {recent.on_time:.0%} of the frames are in time: "
-            f"close other programs{_cheaper(engine)}"
-        )
+        return _slow(engine, f"{recent.on_time:.0%} of the frames are in time")
     if recent.lacks_sound and now.microphone:
         return f"no sound arrives from {now.microphone}; others: vcam devices"
     if recent.peak_db > LOUD:
@@ -76,6 +73,16 @@ def advice(now: Snapshot, recent: Recent) -> str:
         names = " or ".join(f'"{name}"' for name in now.camera_listed)
         return f"nobody reads the camera; in the meeting choose {names or now.camera}"
     return engine.reason or (engine.note if engine.state == "live" else "")
+
+
+def _slow(engine: EngineStatus, in_time: str) -> str:
+    """Who is too slow, and what helps."""
+    if engine.far is None:
+        return f"this computer is too slow now, {in_time}: close other programs{_cheaper(engine)}"
+    if engine.load > 1:
+        cheaper = _cheaper(engine)
+        return f"{engine.far.host} is too slow now, {in_time}: close other programs there{cheaper}"
+    return f"too few frames come from {engine.far.host}, {in_time}: the way there is bad now"
 
 
 def _cheaper(engine: EngineStatus) -> str:
