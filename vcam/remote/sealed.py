@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import socket
 import ssl
-import sys
 import threading
 
 from vcam import clock
@@ -19,8 +18,9 @@ _PIECE = 1 << 16  # bytes
 # Bytes that may wait in the kernel: more would be a queue that nobody sees. Of pictures one or
 # two, which get over what a lost packet holds up; of sound hardly any.
 _FEW_PICTURES, _LITTLE_SOUND = 1 << 13, 1 << 12
-CONGESTION = b"bbr"  # what is asked of the kernel: after a loss it goes on as before
-_LINUX_RTO_MIN, _SOON = 45, 50_000  # TCP_RTO_MIN_US of Linux 6.16, which Python has no name for
+# What the kernel is asked for. After a loss BBR goes on as before, which pictures need; in sound,
+# which is little, it found no measure of a thin link, and stood still for two seconds.
+CONGESTION, _OF_SOUND = b"bbr", b"cubic"
 
 
 class Sealed:
@@ -127,10 +127,8 @@ def tuned(plain: socket.socket, few: int = _FEW_PICTURES) -> socket.socket:
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if number := getattr(socket, "TCP_CONGESTION", None):
         with contextlib.suppress(OSError):  # it is not here, or not for everybody
-            plain.setsockopt(socket.IPPROTO_TCP, number, CONGESTION)
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # older ones send again after 0.2 s at the least
-            plain.setsockopt(socket.IPPROTO_TCP, _LINUX_RTO_MIN, _SOON)
+            wanted = CONGESTION if few == _FEW_PICTURES else _OF_SOUND
+            plain.setsockopt(socket.IPPROTO_TCP, number, wanted)
     if number := getattr(socket, "TCP_NOTSENT_LOWAT", None):
         plain.setsockopt(socket.IPPROTO_TCP, number, few)
     return plain
