@@ -348,6 +348,8 @@ FAULTS = {
     "far-engine": Fault("engine elsewhere: killed", far_engine_killed, far=True),
     "far-stopped": Fault("engine elsewhere: its machine stopped for 3 s", far_machine_stopped,
                          far=True),
+    "far-clock": Fault("engine elsewhere: this machine's wall clock stepped by an hour, and back",
+                       clock_stepped, steps=True, far=True),
     "far-suspend": Fault("engine elsewhere: this machine suspended for 5 s", suspended,
                          hears=False, shows=False, awake=False, far=True),
 }  # fmt: skip
