@@ -31,14 +31,17 @@ class Carrier:
         write: Callable[[bytes], None],
         shut: Callable[[], None],
         release: Callable[[], None] = lambda: None,
+        thin: Callable[[bool], None] = lambda yes: None,
     ) -> None:
         """`read` gives b"" at the end; `shut` wakes whoever waits in it or in `write`.
 
         Both wait, and may raise OSError; `read` also ConfigError, when the other side refuses us.
         `release` comes when neither runs any more: a descriptor that is closed earlier may be
-        another file's by the time that a thread comes to read from it.
+        another file's by the time that a thread comes to read from it. `thin` hears whether the way
+        carries little.
         """
         self._take, self._give, self._shut, self._release = read, write, shut, release
+        self.thin = thin
         self._come: queue.Queue[bytes | None] = queue.Queue(_MOST_READ)
         self._leaving: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._unsent, self._at_work = 0, 2  # bytes, threads; who writes them holds the lock

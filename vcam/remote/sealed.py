@@ -18,9 +18,9 @@ _PIECE = 1 << 16  # bytes
 # Bytes that may wait in the kernel: more would be a queue that nobody sees. Of pictures one or
 # two, which get over what a lost packet holds up; of sound hardly any.
 _FEW_PICTURES, _LITTLE_SOUND = 1 << 13, 1 << 12
-# What the kernel is asked for. After a loss BBR goes on as before, which pictures need; in sound,
-# which is little, it found no measure of a thin link, and stood still for two seconds.
-CONGESTION, _OF_SOUND = b"bbr", b"cubic"
+# What the kernel is asked for. After a loss BBR goes on as before, which pictures need; with sound,
+# which is little, and on the thinnest links it stands still for a second or two now and then.
+CONGESTION, _CAREFUL = b"bbr", b"cubic"
 
 
 class Sealed:
@@ -30,6 +30,7 @@ class Sealed:
         self._socket, self._lock = plain, threading.Lock()
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, is_server)
+        self._is_thin = False
 
     def shake_hands(self, seconds: float) -> None:
         """Become sealed, in so many seconds altogether. Raises OSError."""
@@ -100,7 +101,13 @@ class Sealed:
 
     def carrier(self) -> Carrier:
         """What the rest sees of it."""
-        return Carrier(self.read, self.write, self._hang_up, self.shut)
+        return Carrier(self.read, self.write, self._hang_up, self.shut, self._thin)
+
+    def _thin(self, yes: bool) -> None:
+        """The way carries little, or more again."""
+        if yes != self._is_thin:
+            self._is_thin = yes
+            congested(self._socket, _CAREFUL if yes else CONGESTION)
 
     def _flush(self, ends: float) -> None:
         if data := self._out.read():
@@ -125,13 +132,17 @@ def _left(ends: float) -> float:
 def tuned(plain: socket.socket, few: int = _FEW_PICTURES) -> socket.socket:
     """Nothing waits for more to come, little waits in the kernel, and a loss is not a jam."""
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if number := getattr(socket, "TCP_CONGESTION", None):
-        with contextlib.suppress(OSError):  # it is not here, or not for everybody
-            wanted = CONGESTION if few == _FEW_PICTURES else _OF_SOUND
-            plain.setsockopt(socket.IPPROTO_TCP, number, wanted)
+    congested(plain, CONGESTION if few == _FEW_PICTURES else _CAREFUL)
     if number := getattr(socket, "TCP_NOTSENT_LOWAT", None):
         plain.setsockopt(socket.IPPROTO_TCP, number, few)
     return plain
+
+
+def congested(plain: socket.socket, control: bytes) -> None:
+    """Ask for that congestion control: not every kernel has it, nor lets everybody have it."""
+    if number := getattr(socket, "TCP_CONGESTION", None):
+        with contextlib.suppress(OSError):
+            plain.setsockopt(socket.IPPROTO_TCP, number, control)
 
 
 def connected(host: str, port: int) -> socket.socket:
