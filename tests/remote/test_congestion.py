@@ -19,9 +19,11 @@ if OPTION is None:
 
 @pytest.fixture
 def plain() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        with socket.create_connection(server.getsockname()) as made:
-            yield made
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as made,
+    ):
+        yield made
 
 
 def bare() -> ssl.SSLContext:
