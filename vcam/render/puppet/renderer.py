@@ -21,7 +21,7 @@ from vcam.photo.enrolled import EnrolledPhoto, read_enrolled_photo
 from vcam.photo.landmarks import IBUG
 from vcam.render.puppet.body import Body
 from vcam.render.puppet.draw import Drawing, over
-from vcam.render.puppet.shoulders import ended
+from vcam.photo.shoulders import ended
 from vcam.render.puppet.texture import Texture
 
 TURN_LIMIT = np.radians([12.0, 14.0, 14.0]).astype(np.float32)
