@@ -162,8 +162,8 @@ def _plate(pixels: Image, place: Place, size: tuple[int, int]) -> Image:
     """A picture's surroundings, out of focus: its edges, going on as they change towards them.
 
     `pixels` is as high as `place`, and may be wider. What is bright or dark at the edge is lost
-    with distance: it would be a band. Rows of one colour would show as bands, and a fold where a wall's shading ends; mirrored, the
-    square showed ghosts.
+    with distance: it would be a band. Rows of one colour would show as bands, and a fold where a
+    wall's shading ends; mirrored, the square showed ghosts.
     """
     quarter = (size[0] // 4, size[1] // 4)
     scale = place.side / len(pixels) / 4
