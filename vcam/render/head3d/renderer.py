@@ -70,7 +70,8 @@ class Head3dRenderer:
     def _compose(self, pixels: FloatArray, lit: FloatArray, rise: float) -> Image:
         """Wall, clothes and figure as one picture."""
         values = np.concatenate([self._figure.places, lit[:, None]], 1)
-        figure = self._screen.draw(pixels, self._figure.shown(pixels), values)
+        faces, hair = self._figure.shown(pixels, self._screen.coarse)
+        figure = self._screen.draw(pixels, faces, values, hair=hair)
         clothes = self._clothes(round(rise * RISE_STEPS) / RISE_STEPS)
         rim_light(figure, HEAD_RIM)
         tuck(figure, clothes)

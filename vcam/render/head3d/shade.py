@@ -107,6 +107,7 @@ class Screen:
         self._atlas = atlas
         self._scale = size / self._high * DISTANCE
         self._canvas = Canvas(2 * size, 2 * size)
+        self._small = Canvas(size // 2 + 1, size // 2 + 1)
         self._ramp = ramp()
         require_rasterizer()
         self._settings = cv2.TriangleRasterizeSettings()
@@ -127,16 +128,24 @@ class Screen:
         return length / self._high * self.size
 
     def draw(
-        self, pixels: FloatArray, faces: IntArray, values: FloatArray, samples: float = 0.0
+        self,
+        pixels: FloatArray,
+        faces: IntArray,
+        values: FloatArray,
+        samples: float = 0.0,
+        hair: IntArray | None = None,
     ) -> Layer:
         """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1).
 
-        `samples` a pixel, in each direction; 0: as many as a live frame affords.
+        `samples` a pixel, in each direction; 0: as many as a live frame affords. `hair` are
+        triangles of one tile, for which a sample for four pixels does (`coarse`).
         """
         samples = samples or self._samples
         left, top, width, height = self._window(pixels)
         drawn, depth = self._canvas.cleared(round(samples * width), round(samples * height))
         self._rasterise(pixels, (left, top, width, height), faces, values, drawn, depth)
+        if hair is not None and len(hair):
+            self._draw_coarse(pixels, (left, top), hair, values, drawn, depth)
         albedo, lit = self._canvas.looked_up(drawn, self._atlas)
         cover = cv2.compare(depth, 0.9 * FAR, cv2.CMP_LT)
         if samples == 1:
@@ -144,6 +153,41 @@ class Screen:
         albedo, cover, lit = (cv2.resize(full, (width, height)) for full in (albedo, cover, lit))
         near = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
         return Layer(self._tint(albedo, lit, cover), cover, near, left, top)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether the picture is so fine that hair may be drawn with a sample for four pixels."""
+        return self._samples == 1
+
+    def _draw_coarse(
+        self,
+        pixels: FloatArray,
+        corner: tuple[int, int],
+        faces: IntArray,
+        values: FloatArray,
+        drawn: FloatArray,
+        depth: FloatArray,
+    ) -> None:
+        """Draw into `drawn` and `depth`, whose `corner` is given, in place.
+
+        Places in the atlas and light change slowly over a lock, and what two locks mix where they
+        meet is hair as well. Who is in front is decided for each pixel.
+        """
+        left, top, width, height = window = self._window(pixels[faces.ravel()])
+        few, near = self._small.cleared(width // 2, height // 2)
+        self._rasterise(pixels, window, faces, values, few, near)
+        cover = cv2.compare(near, 0.9 * FAR, cv2.CMP_LT)
+        _go_on(few, near, cover)
+        cover = cv2.GaussianBlur(
+            cover, (5, 5), 0, borderType=cv2.BORDER_CONSTANT
+        )  # its half is a line without stairs
+        few, near, cover = (cv2.resize(part, (width, height)) for part in (few, near, cover))
+        x, y = left - corner[0], top - corner[1]
+        cut = slice(y, y + height), slice(x, x + width)
+        ahead = cv2.compare(near, depth[cut], cv2.CMP_LT)
+        cv2.bitwise_and(ahead, cv2.compare(cover, 127, cv2.CMP_GT), dst=ahead)
+        cv2.copyTo(few, ahead, drawn[cut])
+        cv2.copyTo(near, ahead, depth[cut])
 
     def soften(self, picture: Image, layer: Layer) -> None:
         """Where a layer with one sample a pixel has edges, mix neighbours, in place."""
@@ -197,15 +241,32 @@ class Screen:
         return np.asarray(cv2.multiply(albedo, tint, scale=RAMP_TOP / 255))
 
 
+def _go_on(values: FloatArray, depth: FloatArray, cover: Image) -> None:
+    """Let values [h, w, 3] and depths go on by a pixel where nothing is, in place."""
+    there = (cover > 0).astype(np.float32)
+    depth *= there
+    share = cv2.blur(there, (3, 3))
+    rows, columns = np.nonzero((cover == 0) & (share > 0.05))
+    scale = 1 / share[rows, columns]
+    values[rows, columns] = cv2.blur(values, (3, 3))[rows, columns] * scale[:, None]
+    depth[rows, columns] = cv2.blur(depth, (3, 3))[rows, columns] * scale
+
+
 def rim_light(layer: Layer, strength: float) -> None:
     """A cool light from behind on a layer's right edge, in place: where the cover ends nearby."""
-    size = layer.cover.shape[1]
-    reach = max(2, round(0.022 * size))
+    height, width = layer.cover.shape
+    reach = max(2.0, 0.022 * width)
+    scale = 2 if width >= FINE / 2 else 1  # nothing of it is sharp but the cover itself
+    small = cv2.resize(layer.cover, (width // scale, height // scale), interpolation=cv2.INTER_AREA)
+    there = reach / scale
     shifted = cv2.warpAffine(
-        layer.cover, np.array([[1, 0, -reach], [0, 1, 0.35 * reach]], np.float32),
-        layer.cover.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+        small, np.array([[1, 0, -there], [0, 1, 0.35 * there]], np.float32),
+        small.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
     )  # fmt: skip
-    edge = cv2.subtract(layer.cover, cv2.blur(shifted, (reach, reach)))
+    inner = cv2.blur(shifted, (max(2, round(there)),) * 2)
+    if scale > 1:
+        inner = cv2.resize(inner, (width, height))
+    edge = cv2.subtract(layer.cover, inner)
     glow = [cv2.convertScaleAbs(edge, alpha=strength * part / 255) for part in RIM]
     cv2.add(layer.colours, cv2.merge(glow), dst=layer.colours)
 
