@@ -23,7 +23,7 @@ RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
 FAR = 100.0
 SOFT = 0.02  # units of distance over which one thing goes behind another
 SAMPLES = 1.5  # a pixel, in each direction
-FINE = 800  # pixels of the picture's side from which one sample does, and edges are softened
+FINE = 700  # pixels of the picture's side from which one sample does, and edges are softened
 EDGE = 0.035  # units of distance between neighbours that make an edge
 
 
@@ -107,7 +107,7 @@ class Screen:
         self._atlas = atlas
         self._scale = size / self._high * DISTANCE
         self._canvas = Canvas(2 * size, 2 * size)
-        self._small = Canvas(size // 2 + 1, size // 2 + 1)
+        self._small = Canvas(size, size)
         self._ramp = ramp()
         require_rasterizer()
         self._settings = cv2.TriangleRasterizeSettings()
@@ -138,14 +138,14 @@ class Screen:
         """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1).
 
         `samples` a pixel, in each direction; 0: as many as a live frame affords. `hair` are
-        triangles of one tile, for which a sample for four pixels does (`coarse`).
+        triangles of one tile, for which a quarter of the samples does (`coarse`).
         """
         samples = samples or self._samples
         left, top, width, height = self._window(pixels)
         drawn, depth = self._canvas.cleared(round(samples * width), round(samples * height))
         self._rasterise(pixels, (left, top, width, height), faces, values, drawn, depth)
         if hair is not None and len(hair):
-            self._draw_coarse(pixels, (left, top), hair, values, drawn, depth)
+            self._draw_coarse(pixels, (left, top, samples), hair, values, drawn, depth)
         albedo, lit = self._canvas.looked_up(drawn, self._atlas)
         cover = cv2.compare(depth, 0.9 * FAR, cv2.CMP_LT)
         if samples == 1:
@@ -156,34 +156,37 @@ class Screen:
 
     @property
     def coarse(self) -> bool:
-        """Whether the picture is so fine that hair may be drawn with a sample for four pixels."""
-        return self._samples == 1
+        """Whether hair may be drawn with a quarter of the samples: windows must have halves."""
+        return self.size % 4 == 0
 
     def _draw_coarse(
         self,
         pixels: FloatArray,
-        corner: tuple[int, int],
+        place: tuple[int, int, float],
         faces: IntArray,
         values: FloatArray,
         drawn: FloatArray,
         depth: FloatArray,
     ) -> None:
-        """Draw into `drawn` and `depth`, whose `corner` is given, in place.
+        """Draw into `drawn` and `depth`, whose corner and samples a pixel are given, in place.
 
         Places in the atlas and light change slowly over a lock, and what two locks mix where they
         meet is hair as well. Who is in front is decided for each pixel.
         """
         left, top, width, height = window = self._window(pixels[faces.ravel()])
-        few, near = self._small.cleared(width // 2, height // 2)
+        wide, high = round(place[2] * width), round(place[2] * height)
+        few, near = self._small.cleared(wide // 2, high // 2)
         self._rasterise(pixels, window, faces, values, few, near)
         cover = cv2.compare(near, 0.9 * FAR, cv2.CMP_LT)
         _go_on(few, near, cover)
         cover = cv2.GaussianBlur(
             cover, (5, 5), 0, borderType=cv2.BORDER_CONSTANT
         )  # its half is a line without stairs
-        few, near, cover = (cv2.resize(part, (width, height)) for part in (few, near, cover))
-        x, y = left - corner[0], top - corner[1]
-        cut = slice(y, y + height), slice(x, x + width)
+        few, near, cover = (cv2.resize(part, (wide, high)) for part in (few, near, cover))
+        x, y = (
+            round(place[2] * (at - corner)) for at, corner in zip((left, top), place, strict=False)
+        )
+        cut = slice(y, y + high), slice(x, x + wide)
         ahead = cv2.compare(near, depth[cut], cv2.CMP_LT)
         cv2.bitwise_and(ahead, cv2.compare(cover, 127, cv2.CMP_GT), dst=ahead)
         cv2.copyTo(few, ahead, drawn[cut])
@@ -203,13 +206,13 @@ class Screen:
     def _window(self, pixels: FloatArray) -> tuple[int, int, int, int]:
         """Left, top, width and height of what projected points may cover.
 
-        All even, which keeps the samples at the same places of each pixel from frame to frame.
+        All fours, which keeps the samples at the same places of each pixel from frame to frame.
         """
         edges = []
         for axis in (0, 1):
             line = np.ascontiguousarray(pixels[:, axis])
-            low = int(np.clip(line.min() - 1, 0, self.size - 2)) // 2 * 2
-            high = int(np.clip(line.max() + 3, low + 2, self.size)) // 2 * 2
+            low = int(np.clip(line.min() - 1, 0, self.size - 4)) // 4 * 4
+            high = int(np.clip(line.max() + 5, low + 4, self.size)) // 4 * 4
             edges.append((low, high - low))
         (left, width), (top, height) = edges
         return left, top, width, height
