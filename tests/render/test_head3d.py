@@ -16,6 +16,7 @@ from vcam.media import BlendshapeFace, FlameFace, FloatArray, Frame, Image, Moti
 from vcam.render.head3d.mesh import load_head
 from vcam.render.head3d.renderer import LOOKS, Head3dRenderer
 from vcam.render.head3d.shade import Screen
+from vcam.render.head3d.spectacles import spectacles
 
 SIZE = 256
 
@@ -328,3 +329,14 @@ def test_hair_with_fewer_samples_has_the_same_outline_and_colours(monkeypatch):
     off = np.abs(drawn - exact).max(2) > 40
     assert 0 < off.mean() < 0.003  # lines of a pixel
     assert not cv2.erode(off.astype(np.uint8), np.ones((4, 4))).any()
+
+
+@pytest.mark.parametrize("look", [name for name, look in LOOKS.items() if look.glasses])
+def test_temples_lie_before_the_skin_up_to_the_ear(look: str) -> None:
+    asset = load_head(LOOKS[look].person)
+    skin, worn = asset.vertices[: asset.counts[0]], spectacles(asset).vertices
+    left = worn[(worn[:, 0] > asset.eye_centre[0] + 0.23) & (worn[:, 2] > -0.45)]
+    assert len(left) > 50
+    for x, y, z in left[:: len(left) // 50]:
+        near = (np.abs(skin[:, 1] - y) < 0.04) & (np.abs(skin[:, 2] - z) < 0.04)
+        assert not near.any() or x > skin[near, 0].max() - 0.02  # half of a tube

@@ -22,8 +22,9 @@ from vcam.render.head3d.look import LOOKS, Look
 from vcam.render.head3d.mesh import HeadAsset, load_head
 from vcam.render.head3d.paint import atlas
 from vcam.render.head3d.shade import Layer, Screen, lay, light, rim_light, tuck
+from vcam.render.head3d.spectacles import spectacles
 from vcam.render.head3d.tiles import Floats
-from vcam.render.head3d.wear import CLOTHES, Garment, beanie, cap_edge, fitted, joined, spectacles
+from vcam.render.head3d.wear import CLOTHES, Garment, beanie, cap_edge, fitted, joined
 
 __all__ = ["LOOKS", "Head3dRenderer", "Look"]
 
