@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vcam.media import FloatArray, Image
+from vcam.render.head3d.canvas import FAR, Canvas
 from vcam.render.head3d.eyes import IntArray
 from vcam.system import opencv
 from vcam.system.opencv import require_rasterizer
@@ -20,10 +21,10 @@ KEY = np.array([-0.50, 0.55, 0.67], np.float32)
 FILL = np.array([0.85, 0.10, 0.35], np.float32)
 RIM = (96, 140, 205)  # the colour of the light from behind
 RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
-FAR = 100.0
 SOFT = 0.02  # units of distance over which one thing goes behind another
 SAMPLES = 1.5  # a pixel, in each direction
 FINE = 700  # pixels of the picture's side from which one sample does, and edges are softened
+LARGE = 900  # from which a quarter of the samples does for hair; in smaller ones steps are seen
 EDGE = 0.035  # units of distance between neighbours that make an edge
 
 
@@ -66,35 +67,6 @@ def light(normals: FloatArray, sky: FloatArray) -> FloatArray:
     half = np.clip(key, 0, 1) ** 8  # a broad sheen
     diffuse = 0.12 + 0.62 * soft + 0.10 * np.clip(fill, 0, 1)
     return np.asarray(diffuse * (0.30 + 0.70 * sky) + 0.10 * half * sky, np.float32)
-
-
-class Canvas:
-    """Reusable memory for a drawing of any size up to a limit: fresh pages cost a millisecond."""
-
-    def __init__(self, width: int, height: int) -> None:
-        count = width * height
-        self._values, self._depth = np.empty(3 * count, np.float32), np.empty(count, np.float32)
-        self._planes = np.empty((3, count), np.float32)
-        self._albedo = np.empty(3 * count, np.uint8)
-
-    def cleared(self, width: int, height: int) -> tuple[FloatArray, FloatArray]:
-        """Values [height, width, 3] of zero and depths [height, width] of infinity."""
-        count = width * height
-        values = self._values[: 3 * count].reshape(height, width, 3)
-        depth = self._depth[:count].reshape(height, width)
-        values.fill(0)
-        depth.fill(FAR)
-        return values, depth
-
-    def looked_up(self, values: FloatArray, atlas: Image) -> tuple[Image, FloatArray]:
-        """Colours [height, width, 3], light [height, width] of values (atlas x, y; light)."""
-        height, width = values.shape[:2]
-        count = width * height
-        planes = [plane[:count].reshape(height, width) for plane in self._planes]
-        cv2.split(values, planes)
-        albedo = self._albedo[: 3 * count].reshape(height, width, 3)
-        cv2.remap(atlas, planes[0], planes[1], cv2.INTER_LINEAR, dst=albedo)
-        return albedo, planes[2]
 
 
 class Screen:
@@ -156,8 +128,8 @@ class Screen:
 
     @property
     def coarse(self) -> bool:
-        """Whether hair may be drawn with a quarter of the samples: windows must have halves."""
-        return self.size % 4 == 0
+        """Whether hair is drawn with a quarter of the samples: windows must have halves."""
+        return self.size >= LARGE and self.size % 4 == 0
 
     def _draw_coarse(
         self,
