@@ -229,7 +229,8 @@ def _live(config: RunConfig, hud: bool) -> Snapshot:
     from vcam.cli import screen
     from vcam.cli.keys import QUIT, Keys
     from vcam.control.requests import request_of
-    from vcam.live.run import Act, live
+    from vcam.live.reach import Act
+    from vcam.live.run import live
 
     keys = Keys(QUIT)
 
