@@ -93,8 +93,9 @@ class Mouth:
         if self._soft > 0.4:
             out = np.asarray(cv2.GaussianBlur(out, (0, 0), self._soft), np.float32)
         gap = float(np.ptp(lips[:, 1]))
-        flesh = _flesh(lips, size, min(_BOWL * self.unit, 0.3 * gap))[..., None] * round_
-        out += flesh * (_INNER * self._lip - out)
+        if round_ > 0.01:
+            flesh = _flesh(lips, size, min(_BOWL * self.unit, 0.3 * gap))[..., None] * round_
+            out += flesh * (_INNER * self._lip - out)
         share = _rounded(lips, size, min(_ROUNDED * self.unit, 0.1 * gap + 0.5))[..., None]
         out = share * out + (1 - share) * self._lip
         return window, np.asarray(np.clip(255 * out + 0.5, 0, 255), np.uint8)
