@@ -3,6 +3,8 @@
 `torso.png` in a profile lies in the frame's own place: it is as high as the frame and, where the
 photo is, as wide as a camera's picture; the square that the head is drawn in is its middle. The
 person's outline is its alpha, head included.
+
+What reads pictures is imported only when one is read: every command knows profiles.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ import numpy as np
 
 from vcam.errors import ConfigError
 from vcam.media import Image
-from vcam.photo.cutout import cleaned, without
-from vcam.photo.picture import read_picture
+from vcam.photo.shoulders import ended
 from vcam.system import opencv as cv2
 
 TORSO = "torso.png"
@@ -56,6 +57,9 @@ class Torso:
 
         Raises ConfigError when the picture cannot be read.
         """
+        from vcam.photo.cutout import without
+        from vcam.photo.picture import read_picture
+
         height, width = self.alpha.shape
         kind = "#000000" if kind == "black" else kind
         if _COLOUR.fullmatch(kind):
@@ -70,6 +74,8 @@ class Torso:
 
     def before(self, kind: str, folder: Path) -> Image:
         """The person before another room, [h, w, 3]."""
+        from vcam.photo.cutout import cleaned
+
         if kind == "keep":
             return self.colours
         share = self.alpha[..., None] / np.float32(255)
@@ -80,13 +86,34 @@ class Torso:
 
 def read_torso(path: Path) -> Torso:
     """A layer as it was written, or a square portrait with an outline. Raises ConfigError."""
+    from vcam.photo.picture import read_picture
+
     picture = read_picture(path)
     height, width = picture.colours.shape[:2]
     if picture.alpha is None:
         raise ConfigError(f"{path} has no outline of the person; add the photo again")
     if not (SIDES[0] <= height <= SIDES[1] and height <= width <= height * WIDEST + 2):
         raise ConfigError(f"{path} is {width}x{height}, no still layer of a face")
-    return Torso(picture.colours, picture.alpha)
+    torso = Torso(picture.colours, picture.alpha)
+    return torso if width >= height * WIDEST - 2 else _ended(torso)
+
+
+def _ended(torso: Torso) -> Torso:
+    """With shoulders that end before the photo does: beside it a wide frame shows its wall alone.
+
+    Cut by the photo's side they would stand beside nothing, and cast a fog.
+    """
+    alpha = ended(torso.alpha)
+    if np.array_equal(alpha, torso.alpha):
+        return torso
+    from vcam.photo.cutout import without
+
+    plate = without(torso.colours, torso.alpha)
+    around = np.ones((len(alpha) // 64 | 1,) * 2, np.uint8)  # and the rim that the outline left
+    gone = np.minimum(cv2.dilate(torso.alpha - alpha, around), 255 - alpha)
+    gone = gone.astype(np.float32)[..., None] / 255
+    mixed = torso.colours + gone * (plate.astype(np.float32) - torso.colours)
+    return Torso(np.asarray(mixed + 0.5, np.uint8), alpha)
 
 
 def _covering(picture: Image, height: int, width: int) -> Image:
