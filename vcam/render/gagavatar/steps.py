@@ -17,7 +17,7 @@ from vcam.nets.styleunet import Noise, StyleUnet
 from vcam.render.gagavatar import viewpoint
 from vcam.render.gagavatar.forehead import VERTICES, Forehead
 from vcam.render.gagavatar.identity import Identity
-from vcam.render.gagavatar.upsample import Upsample, as_bytes
+from vcam.render.gagavatar.upsample import Upsample, as_bytes, quicken
 from vcam.render.splat.choose import Splatting, splatter
 from vcam.render.splat.cloud import Cloud
 from vcam.render.torso.layer import TorsoLayer
@@ -105,6 +105,8 @@ class PaintStep:
         upsample = Upsample(upsampler, behind, size, manner.noise, alone=torso is not None)
         on_gpu = manner.speed != "plain" and device.type == "cuda"
         compiled = manner.speed == "compiled" and on_gpu
+        if compiled and self._dtype == torch.float16:
+            quicken(upsampler)
         finish = (
             CompileCached(upsample.forward, upsample, upsample.about)
             if compiled
