@@ -54,9 +54,7 @@ def test_a_tracer_learns_the_shape_without_the_values():
 
 def test_few_processors_get_large_tiles_and_many_get_enough():
     for before, after, side in ((64, 64, 256), (16, 32, 512), (64, 64, 32), (3, 64, 256)):
-        few, many = (
-            cut_for(side * side, side, before, after, count, near=True) for count in (16, 132)
-        )
+        few, many = (cut_for(side * side, side, before, after, count) for count in (16, 132))
         assert few.high * few.wide >= many.high * many.wide
         tiles = side * side // (many.high * many.wide) * -(-after // many.channels)
         assert tiles >= 64

@@ -10,25 +10,6 @@ import triton.language as tl
 
 
 @triton.jit
-def _across(x, weight, tile, line, column, left, real, channel, tap,
-            CIN: tl.constexpr, COUT: tl.constexpr, BK: tl.constexpr):  # fmt: skip
-    """Add a row of three taps, which lie beside each other in memory, to `tile` [BM, BN].
-
-    `line` [BM] is where the row begins in x, `column` [BM] the middle tap's and `left` how many
-    there are; `real` tells rows outside; `tap` is the first of the three.
-    """
-    deep = tl.arange(0, BK)
-    beside = column[:, None] - 1 + (deep // CIN)[None, :]
-    inside = real[:, None] & (beside >= 0) & (beside < left) & (deep < 3 * CIN)[None, :]
-    pixels = tl.load(x + (line + column - 1)[:, None] * CIN + deep[None, :], mask=inside, other=0.0)
-    wanted = (deep < 3 * CIN)[:, None] & (channel < COUT)[None, :]
-    taps = tl.load(
-        weight + channel[None, :] * (9 * CIN) + tap * CIN + deep[:, None], mask=wanted, other=0.0
-    )
-    return tl.dot(pixels, taps, tile)
-
-
-@triton.jit
 def _each(x, weight, tile, place, real, channel, tap, first,
           CIN: tl.constexpr, COUT: tl.constexpr, BK: tl.constexpr):  # fmt: skip
     """Add one tap's channels from `first` on to `tile`; `place` [BM] is where its pixels lie."""
@@ -51,14 +32,14 @@ def convolve(
     CIN: tl.constexpr, COUT: tl.constexpr, STRIDE: tl.constexpr, TWICE: tl.constexpr,
     SLOPE: tl.constexpr, BIASED: tl.constexpr, NOISY: tl.constexpr, TIMES: tl.constexpr,
     PLUS: tl.constexpr, FIRST: tl.constexpr, TH: tl.constexpr, TW: tl.constexpr,
-    BN: tl.constexpr, BK: tl.constexpr, ROWS: tl.constexpr,
+    BN: tl.constexpr, BK: tl.constexpr,
 ):  # fmt: skip
     """A tile of TH x TW pixels and BN channels of `out` [B, height, width, COUT], channels last.
 
     x [B, .., .., CIN] is as large, STRIDE times as large, or half as large where TWICE (each pixel
     is repeated); weight [COUT, 3, 3, CIN]. Then, each where asked for: + bias [COUT]; + noise
     [height, width] * strength []; + plus where FIRST; what is negative times SLOPE; * times; + plus
-    where not FIRST. times and plus are as `out`. ROWS: three taps at a time.
+    where not FIRST. times and plus are as `out`.
     """
     columns = tl.cdiv(width, TW)
     tiles = tl.cdiv(height, TH) * columns
@@ -71,21 +52,14 @@ def convolve(
     step: tl.constexpr = 2 if TWICE else 1  # of them, for one pixel of x
     held, long = high // step, wide // step
     tile = tl.zeros((TH * TW, BN), tl.float32)
-    if ROWS:
-        for row in range(3):
-            y = down * STRIDE + row - 1
-            line = (image * held + y) * long
-            tile = _across(x, weight, tile, line, across * STRIDE, long, (y >= 0) & (y < high),
-                           channel, row * 3, CIN, COUT, BK)  # fmt: skip
-    else:
-        DEEP: tl.constexpr = (CIN + BK - 1) // BK
-        for turn in range(9 * DEEP):
-            tap = turn // DEEP
-            y, z = down * STRIDE + tap // 3 - 1, across * STRIDE + tap % 3 - 1
-            real = (y >= 0) & (y < high) & (z >= 0) & (z < wide)
-            place = (image * held + y // step) * long + z // step
-            tile = _each(x, weight, tile, place, real, channel, tap, turn % DEEP * BK,
-                         CIN, COUT, BK)  # fmt: skip
+    DEEP: tl.constexpr = (CIN + BK - 1) // BK
+    for turn in range(9 * DEEP):
+        tap = turn // DEEP
+        y, z = down * STRIDE + tap // 3 - 1, across * STRIDE + tap % 3 - 1
+        real = (y >= 0) & (y < high) & (z >= 0) & (z < wide)
+        place = (image * held + y // step) * long + z // step
+        tile = _each(x, weight, tile, place, real, channel, tap, turn % DEEP * BK,
+                     CIN, COUT, BK)  # fmt: skip
     inside = (down < height) & (across < width)
     real = inside[:, None] & (channel < COUT)[None, :]
     if BIASED:

@@ -42,7 +42,7 @@ def _through(layers: nn.Sequential, x: Tensor) -> Tensor:
 
 
 def _block(block: Block, x: Tensor) -> Tensor:
-    first, _, second, _, third = block.conv
+    first, second, third = (layer for layer in block.conv if isinstance(layer, nn.Conv2d))
     inner = convolve(x, first.weight, first.bias, 0.0)
     inner = convolve(inner, second.weight, second.bias, 0.0)
     out: Tensor = convolve(inner, third.weight, third.bias, 0.0, plus=x, plus_first=True)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from vcam.gpu.compile_cache import CompileCached
+from vcam.gpu.compiled import plain
 from vcam.media import FloatArray
 from vcam.mouth.musetalk.blend import Blender, Masks, Seam, face_masks
 from vcam.mouth.musetalk.box import FaceBox
@@ -83,15 +84,15 @@ class CropInpainter(nn.Module):
         self.side = net.coder.side
         self.blender = Blender(self.side, matched)
 
-        def wrap(function: Function, owner: nn.Module | None) -> Function:
-            about = f"{matched} {net.coder.scale} {self.side}" if faster else ""
+        def wrap(function: Function, owner: nn.Module | None, more: object = "") -> Function:
+            about = f"{matched} {self.side} {more}"
             return CompileCached(function, owner, about) if faster else function
 
         listener.encode = wrap(listener.encoder.forward, listener.encoder)
-        self.encode = wrap(net.coder.encode, net.coder)
+        self.encode = wrap(net.coder.encode, net.coder, net.coder.scale)
         self.inpaint = wrap(net.unet.forward, net.unet)
-        self.decode = wrap(net.picture, net.coder)
-        if net.tiny is not None and faster:
+        self.decode = wrap(net.picture, net.coder, net.coder.scale)
+        if net.tiny is not None and faster and not plain():
             self.few = FusedTiny(net.tiny)
             self.encode_tiny = wrap(self.few.encode, self.few)
             self.decode_tiny = wrap(self.few.picture, self.few)

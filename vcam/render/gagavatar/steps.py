@@ -11,6 +11,7 @@ from torch import Tensor
 from vcam.flame.model import JAW, JOINTS, ROOT, FlameHead, rotation_matrices, yaw_of
 from vcam.flame.neck import neck_top
 from vcam.gpu.compile_cache import CompileCached
+from vcam.gpu.compiled import plain
 from vcam.gpu.cuda_graph import cuda_graph
 from vcam.nets.gagavatar import FOCAL
 from vcam.nets.styleunet import Noise, StyleUnet
@@ -105,7 +106,7 @@ class PaintStep:
         upsample = Upsample(upsampler, behind, size, manner.noise, alone=torso is not None)
         on_gpu = manner.speed != "plain" and device.type == "cuda"
         compiled = manner.speed == "compiled" and on_gpu
-        if compiled and self._dtype == torch.float16:
+        if compiled and self._dtype == torch.float16 and not plain():
             quicken(upsampler)
         finish = (
             CompileCached(upsample.forward, upsample, upsample.about)

@@ -168,8 +168,10 @@ def _least(xx, xy, yy, left, right, top, bottom):
 
 
 @triton.jit
-def _reaching(records, mine, found, start, left, top, faint,
-              WIDE: tl.constexpr, HIGH: tl.constexpr, BLOCK: tl.constexpr, AT_ONCE: tl.constexpr):  # fmt: skip
+def _reaching(
+    records, mine, found, start, left, top, faint,
+    WIDE: tl.constexpr, HIGH: tl.constexpr, BLOCK: tl.constexpr, AT_ONCE: tl.constexpr,
+):  # fmt: skip
     """Of the Gaussians in `mine`, keep in order those that are not too faint all over a rectangle
     of WIDE x HIGH pixels; how many they are. A tile's list is two thirds of others."""
     kept = 0
