@@ -29,8 +29,8 @@ class FusedTiny(nn.Module):
 
 def _through(layers: nn.Sequential, x: Tensor) -> Tensor:
     """Layer after layer; a ReLU and a doubling belong to the convolution beside them."""
-    following, twice = [*layers[1:], None], False
-    for layer, after in zip(layers, following, strict=True):
+    every, twice = list(layers), False
+    for layer, after in zip(every, [*every[1:], None], strict=True):
         if isinstance(layer, Block):
             x = _block(layer, x)
         elif isinstance(layer, nn.Conv2d):

@@ -84,14 +84,16 @@ class CropInpainter(nn.Module):
         self.side = net.coder.side
         self.blender = Blender(self.side, matched)
 
-        def wrap(function: Function, owner: nn.Module | None, more: object = "") -> Function:
-            about = f"{matched} {self.side} {more}"
-            return CompileCached(function, owner, about) if faster else function
+        def wrap(function: Function, owner: nn.Module | None, scaled: bool = False) -> Function:
+            if not faster:
+                return function
+            scale = f" {net.coder.scale}" if scaled else ""
+            return CompileCached(function, owner, f"{matched} {self.side}{scale}")
 
         listener.encode = wrap(listener.encoder.forward, listener.encoder)
-        self.encode = wrap(net.coder.encode, net.coder, net.coder.scale)
+        self.encode = wrap(net.coder.encode, net.coder, scaled=True)
         self.inpaint = wrap(net.unet.forward, net.unet)
-        self.decode = wrap(net.picture, net.coder, net.coder.scale)
+        self.decode = wrap(net.picture, net.coder, scaled=True)
         if net.tiny is not None and faster and not plain():
             self.few = FusedTiny(net.tiny)
             self.encode_tiny = wrap(self.few.encode, self.few)
