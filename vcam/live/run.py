@@ -187,7 +187,7 @@ class Run:
             self._link,
             camera,
             config.fps,
-            placeholder.portrait(face.placeholder, devices.side(config, face)),
+            placeholder.portrait(face, devices.side(config, face)),
             lambda frame: self._finish(frame),
             privacy_screen=Stamp(face.badge)(
                 Frame(-1, placeholder.privacy_screen(config.picture))
