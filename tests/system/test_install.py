@@ -84,6 +84,16 @@ def test_pip_in_a_longer_command_is_ours():
     )
 
 
+def test_on_windows_the_quotes_are_those_of_its_shells(monkeypatch, python):
+    """cmd takes a single quote for a part of the program's name."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    came_from(monkeypatch, Distribution(Path.cwd().as_uri(), editable=True))
+    python.with_name("pip.exe").touch()
+    assert install.extra("neural").replace("\\", "/") == '.venv/bin/pip.exe install -e ".[neural]"'
+    came_from(monkeypatch, Distribution())
+    assert install.extra("face").endswith(' install "vcam-avatar[face]"')
+
+
 @pytest.mark.slow  # starts pip
 def test_the_advised_command_is_one_that_pip_understands(monkeypatch):
     monkeypatch.undo()
