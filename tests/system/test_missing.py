@@ -209,12 +209,12 @@ def test_a_compiler_is_the_one_that_is_named_or_any(
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CC", "my-cc")
     assert missing.compiler() is None
-    suffix = ".EXE" if sys.platform == "win32" else ""  # as PATHEXT writes it
+    suffix = ".exe" if sys.platform == "win32" else ""
     for name in ("clang", "my-cc"):
         there = tmp_path / f"{name}{suffix}"
         there.write_text("#!/bin/sh\n")
         there.chmod(0o700)
-        assert missing.compiler() == str(there)
+        assert Path(missing.compiler() or "").samefile(there)
 
 
 @pytest.mark.parametrize("asked", [False, True])
