@@ -101,3 +101,10 @@ def test_the_command_line_and_the_cpu_path_never_load_torch():
     code = f"import sys, {names}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_command_waits_for_nothing_that_it_may_not_need():
+    """Whoever asks for the status, or lets a shell complete a word, has no film in hand."""
+    code = "import sys, vcam.cli.main; print(sorted({'av', 'PIL', 'cv2'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

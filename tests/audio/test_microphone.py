@@ -18,11 +18,11 @@ from vcam.audio.microphone import (
     BLOCK,
     Microphone,
     Silence,
-    StreamResampler,
     WavFile,
     list_microphones,
 )
 from vcam.audio.ring import RingBuffer
+from vcam.audio.stream_resampler import StreamResampler
 from vcam.audio.virtual_mic import VirtualMicrophone
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray

@@ -74,7 +74,7 @@ def test_all_three_networks_take_part(engine):
     assert {name for frame in frames for name in frame.took} >= {"motion", "render", "mouth"}
 
 
-@pytest.mark.parametrize("mode", ["talk", "broadcast"])
+@pytest.mark.parametrize("mode", ["talk", pytest.param("broadcast", marks=pytest.mark.slow)])
 def test_a_film_shows_the_live_pictures(mode):
     """To the byte, in both of ARTalk's modes, however many mouths the film asks for at once."""
     stages = open_stages(Asked(replace(FACE, mode=mode), 25, SIZE, BATCH))

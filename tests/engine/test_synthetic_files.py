@@ -78,7 +78,8 @@ def test_the_head_is_the_same(root):
     got, wanted = FlameModel.load(root / "flame/FLAME_with_eye.safetensors"), SMALL.flame()
     assert got.parents == wanted.parents
     for name in ("template", "shape_basis", "expression_basis", "pose_basis", "weights"):
-        assert torch.equal(getattr(got, name), getattr(wanted, name)), name
+        ours, theirs = getattr(got, name), getattr(wanted, name)  # LAPACK rounds by where data lies
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-12, msg=name)
     for name in got.landmarks.__slots__:
         assert torch.equal(getattr(got.landmarks, name), getattr(wanted.landmarks, name)), name
 

@@ -85,6 +85,7 @@ def syllables(seconds: float) -> FloatArray:
     return (0.1 * noise * (0.6 + 0.4 * np.sin(2 * np.pi * 4 * ticks / 48_000))).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_speaks_and_musetalk_paints_over_its_mouth(profiles, kind):
     bare, painted = (

@@ -68,6 +68,9 @@ class FakeProcess(EngineProcess):
         self._at += 1600
         return [Finished(Frame(self._at, np.zeros((2, 2, 3), np.uint8)), {}, 1600, 0)]
 
+    def hang_up(self) -> None:
+        pass
+
     def close(self, patience: float = 1.0) -> None:
         self.closed = self._dead = True
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests import platforms
-from tests.fakes import MachineStalls, chunks, tone
+from tests.fakes import MachineStalls, chunks, slowness, tone
 from tests.live.test_session import Player, TimedCamera
 from vcam.engine.engine import Finished
 from vcam.engine.failover import Failover
@@ -114,9 +114,9 @@ def test_a_switch_of_faces_costs_no_frame_and_little_time(link):
     ]
     assert changed
     assert frames[-1] is changed[-1]
-    steps = np.diff([finished.frame.at for finished in frames])
-    assert steps.min() >= -3 * frame_ticks(30)  # where they meet both may have drawn a moment
-    assert steps.max() <= 6 * frame_ticks(30)
+    at = [finished.frame.at for finished in frames]
+    newest = np.maximum.accumulate(at)  # where they meet both draw the same moments: playout drops
+    assert np.diff(newest).max() <= 6 * frame_ticks(30) * slowness()  # the second ones
     assert link.status().restarts == 0
     assert link.status().note == ""
 
@@ -172,13 +172,16 @@ def test_an_engine_that_can_never_start_ends_the_run_with_its_reason():
         session.run(Player(tone(8.0), session.hear))
 
 
-def test_closing_ends_the_process_at_once(link):
+def test_closing_ends_every_process_at_once(link):
+    """The live one in order; the spare, which may be loading for seconds yet, without waiting."""
     await_live(link)
-    start, process = time.monotonic(), link._live._process
+    link.mend()  # starts the spare
+    start, process, spare = time.monotonic(), link._live._process, link._standby.spare._process
     link.close()
     assert not process.is_alive()
+    assert not spare.is_alive()
     assert process.exitcode == 0
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < 1.0 * slowness()
     assert link.status().state == "closed"
 
 

@@ -39,6 +39,7 @@ def interpreted(what):
     return json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_a_stack_in_one_launch_is_plain():
     found = interpreted("stacks")
     assert len(found) == 8

@@ -207,6 +207,7 @@ def test_numbers_that_overflow_leave_the_frame_and_are_counted():
     assert apart(talk(mouth, [face()] * 2, VOICE, first=6)[-1], face()).any()  # it recovers whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("part", "factor"), [("conv_in", 1e5), ("conv_out", 3e5)])
 def test_half_precision_that_overflows_in_the_image_coder_leaves_the_frame(part, factor):
     """Image coders like this one are known to overflow; this one does on every picture."""

@@ -97,6 +97,7 @@ def test_head_rotations_are_not_normalised():
     assert torch.allclose(six[0, [0, 3, 5]], torch.tensor([1.0, 4.0, 9.0]), atol=0.02)
 
 
+@pytest.mark.slow
 def test_the_fast_splatter_follows_the_exact_one():
     pytest.importorskip("triton")
     done = subprocess.run(

@@ -203,6 +203,7 @@ def test_a_background_picture_lies_in_the_profile(tmp_path):
         background("background.png", 32, torch.zeros(3, 64, 64), tmp_path / "elsewhere")
 
 
+@pytest.mark.slow
 def test_the_script_lists_imports_and_explains(tracked_file, tmp_path):
     script = Path(__file__).parents[2] / "scripts" / "import_tracked"
 

@@ -17,14 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 
 from vcam import clock
 from vcam.audio import portaudio
 from vcam.audio.backlog import STALL, Backlog
 from vcam.audio.denied import Denied
-from vcam.audio.wav import read_wav
 from vcam.errors import DeviceError
 from vcam.media import TICKS_PER_SECOND, FloatArray
 from vcam.muted import muted
@@ -138,7 +135,11 @@ class Microphone:
         )
 
     def _listener(self, rate: int) -> Callable[..., None]:
-        convert = None if rate == TICKS_PER_SECOND else StreamResampler(rate)
+        convert = None
+        if rate != TICKS_PER_SECOND:
+            from vcam.audio.stream_resampler import StreamResampler
+
+            convert = StreamResampler(rate)
         backlog = Backlog()
 
         def heard(block: FloatArray, frames: int, _time: Any, status: Any) -> None:
@@ -151,21 +152,6 @@ class Microphone:
             self._hear(convert(samples) if convert else samples)
 
         return heard
-
-
-class StreamResampler:
-    """Any rate -> 48 kHz, block after block; it holds back under a millisecond of sound."""
-
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
-        self._resampler = AudioResampler(format="fltp", layout="mono", rate=TICKS_PER_SECOND)
-
-    def __call__(self, samples: FloatArray) -> FloatArray:
-        """The next samples [n] as 48 kHz samples [about n * 48000 / rate]."""
-        frame = AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
-        frame.sample_rate = self._rate
-        pieces = [piece.to_ndarray()[0] for piece in self._resampler.resample(frame)]
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
 
 
 class PreparedSound:
@@ -244,6 +230,8 @@ class WavFile(PreparedSound):
         ready: Callable[[], bool] = lambda: True,
     ) -> None:
         """Read `path`; MediaError says what is wrong with it."""
+        from vcam.audio.wav import read_wav  # what decodes takes 0.1 s of any command to import
+
         super().__init__(path.name, read_wav(path).samples, hear, loop, now, sleep, ready)
 
 

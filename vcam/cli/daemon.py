@@ -11,9 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vcam.audio import own_devices
-from vcam.cli import first_steps, run_options, screen
-from vcam.cli.keys import LEAVE, Keys
+from vcam.cli import first_steps, run_options
 from vcam.config import FILM, MODES
 from vcam.control import server
 from vcam.daemon import background, launchd, service, task
@@ -89,6 +87,8 @@ def restart(options: argparse.Namespace) -> None:
 
 def stop(options: argparse.Namespace) -> None:
     """vcam stop: end the running vcam."""
+    from vcam.audio import own_devices
+
     try:
         with terminal.doing("stopping"):
             background.stop()
@@ -114,6 +114,9 @@ def status(options: argparse.Namespace) -> int | None:
 
 def monitor(options: argparse.Namespace) -> None:
     """vcam monitor: the display of the running vcam, in any terminal, several at once."""
+    from vcam.cli import screen
+    from vcam.cli.keys import LEAVE, Keys
+
     with screen.watching(display=True, keys=Keys(LEAVE, server.ask)) as watch:
         for news in server.asked({"do": "watch"}):
             watch(Snapshot.of_json(news["status"]))

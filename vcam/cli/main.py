@@ -12,12 +12,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
-
 from vcam import access
-from vcam.audio import own_devices
-from vcam.cli import completion, consent, run_options, screen
-from vcam.cli.keys import QUIT, Keys
+from vcam.cli import completion, consent, run_options
 from vcam.cli.options import SAMPLE, parser
 from vcam.config import RunConfig
 from vcam.errors import DeviceError, NoCamera, VcamError
@@ -177,6 +173,7 @@ def bench(options: argparse.Namespace) -> None:
     """vcam bench: one live run, and the cost of each stage."""
     from vcam.bench import measure
     from vcam.bench.table import table
+    from vcam.cli import screen
     from vcam.gpu import part
     from vcam.profiles import profile
 
@@ -228,6 +225,9 @@ def dub(options: argparse.Namespace) -> None:
 
 
 def _live(config: RunConfig, hud: bool) -> Snapshot:
+    from vcam.audio import own_devices
+    from vcam.cli import screen
+    from vcam.cli.keys import QUIT, Keys
     from vcam.control.requests import request_of
     from vcam.live.run import Act, live
 
@@ -288,6 +288,8 @@ def _film(
 def _say_first(done: float) -> None:
     """Say how long after the command the first frame was ready."""
     if done == 0.0:
+        import psutil
+
         since = time.time() - psutil.Process().create_time()
         say(f"first frame {since:.1f} s after the command")
 

@@ -21,7 +21,6 @@ from vcam.errors import ConfigError, WeightsError
 from vcam.media import Image
 from vcam.monitor import hud, terminal
 from vcam.monitor.terminal import out, say, text
-from vcam.photo.picture import read_picture
 from vcam.picture.badge import CORNERS, Badge
 from vcam.picture.compose import Framing
 from vcam.profiles import profile, store
@@ -213,6 +212,8 @@ def _background(wanted: str) -> tuple[str, Image | None]:
             f"no background is called {wanted:.40}; give keep, blur, black, a colour as #rrggbb, "
             "or the file of a picture"
         )
+    from vcam.photo.picture import read_picture
+
     picture = read_picture(Path(os.path.expanduser(wanted))).seen  # noqa: PTH111 - raises nothing
     scale = LARGEST_BACKGROUND / max(picture.shape[:2])
     if scale < 1:

@@ -12,11 +12,11 @@ from vcam.control import server
 from vcam.errors import DeviceError
 from vcam.monitor import terminal
 from vcam.monitor.terminal import note, say
-from vcam.recording.record import Recorded, devices, require_film
-from vcam.recording.record import record as recorded
 from vcam.system import signals
 
 if TYPE_CHECKING:
+    from vcam.recording.record import Recorded
+
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
@@ -40,6 +40,9 @@ def record(options: argparse.Namespace) -> None:
 
 def film(path: Path, seconds: float | None) -> Recorded:
     """Film the running vcam. VcamError says what is missing; without a picture that is one too."""
+    from vcam.recording.record import devices, require_film
+    from vcam.recording.record import record as recorded
+
     require_film(path)
     found = devices(server.ask({"do": "status"})["status"])
     if found.silent:

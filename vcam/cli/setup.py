@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from vcam.audio.microphone import list_microphones
 from vcam.camera.open import list_cameras
-from vcam.cli import choices, rehearsal
+from vcam.cli import choices
 from vcam.cli import profile as profile_cli
 from vcam.cli.choices import Choices
 from vcam.cli.listening import heard_from
@@ -130,6 +130,8 @@ def _test(chosen: Choices) -> None:
     if answer.strip().lower() == SKIP:
         return
     try:
+        from vcam.cli import rehearsal
+
         rehearsal.recorded(chosen, Path("vcam-setup.mp4"))
     except VcamError as error:
         complain(error)

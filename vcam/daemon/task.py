@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from vcam import access, places
 from vcam.config import RunConfig
@@ -88,7 +88,7 @@ def task() -> str:
         "words": subprocess.list2cmdline(words),
         "folder": str(Path(__file__).parents[2]),  # from where `-m` finds vcam
     }
-    return TEXT.format_map({name: escape(value) for name, value in told.items()})
+    return TEXT.format_map({name: escape(value, quote=False) for name, value in told.items()})
 
 
 def install(config: RunConfig) -> Path:

@@ -21,7 +21,7 @@ from vcam.engine.degradation import EMBEDDED
 from vcam.engine.engine import Finished
 from vcam.engine.failover import Failover, failover
 from vcam.link.primary import Primary, waits
-from vcam.link.process import HISTORY, EngineProcess, dismiss
+from vcam.link.process import HISTORY, EngineProcess, close_all, dismiss
 from vcam.link.standby import Standby
 from vcam.link.timeline import Timeline
 from vcam.media import AudioChunk
@@ -161,8 +161,7 @@ class ChildLink:
         """End all processes."""
         self._state = "closed"
         self._primary.builder.close()
-        for process in filter(None, (self._live, self._next, self._standby.spare)):
-            process.close()
+        close_all(filter(None, (self._live, self._next, self._standby.spare)))
 
     def _look(self) -> None:
         """At a live engine: it must say something now and then."""

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
@@ -30,9 +30,10 @@ from vcam.profiles.profile import Profile
 from vcam.system import signals
 from vcam.system.exits import ending
 
-__all__ = ["HISTORY", "EngineProcess", "dismiss", "spare"]
+__all__ = ["HISTORY", "EngineProcess", "close_all", "dismiss", "spare"]
 
 MOST_CHANGES = 32
+CLOSING = 1.0  # seconds that one with a face may take to end
 Main: TypeAlias = "Callable[[Connection, SharedMemory, int], None]"
 
 
@@ -156,9 +157,13 @@ class EngineProcess:
         with contextlib.suppress(OSError):  # it is closed; whoever looks after it will see
             connection.wait([self._pipe, *others], seconds)
 
-    def close(self, patience: float = 1.0) -> None:
-        """Ask it to end; kill it if it has not after `patience` seconds."""
+    def hang_up(self) -> None:
+        """Ask it to end, without waiting; `close` has to follow."""
         self._pipe.close()
+
+    def close(self, patience: float = CLOSING) -> None:
+        """Ask it to end; kill it if it has not after `patience` seconds."""
+        self.hang_up()
         self._process.join(patience)
         if self._process.is_alive():
             self._process.kill()
@@ -207,3 +212,12 @@ def spare(start: Callable[[], EngineProcess]) -> EngineProcess | None:
 def dismiss(process: EngineProcess, patience: float = 0.0) -> None:
     """End a process without waiting for it: one that holds a GPU can take seconds to go."""
     threading.Thread(target=process.close, args=(patience,), daemon=True).start()
+
+
+def close_all(processes: Iterable[EngineProcess]) -> None:
+    """End several at once; one that is still starting has nothing to finish and is killed."""
+    every = list(processes)
+    for process in every:
+        process.hang_up()
+    for process in every:
+        process.close(CLOSING if process.ready else 0.0)

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from vcam.errors import ConfigError
 from vcam.media import FloatArray, Image
-from vcam.photo.picture import read_picture
 from vcam.system import opencv as cv2
 
 PORTRAIT, TRACKED = "portrait.png", "face.npz"
@@ -64,6 +63,8 @@ class EnrolledPhoto:
 
 def read_enrolled_photo(folder: Path) -> EnrolledPhoto:
     """What `EnrolledPhoto.write` wrote. Raises ConfigError for missing or damaged files."""
+    from vcam.photo.picture import read_picture
+
     picture = read_picture(folder / PORTRAIT)
     height, width = picture.colours.shape[:2]
     if height != width or not SIDES[0] <= height <= SIDES[1]:

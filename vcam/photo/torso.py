@@ -3,6 +3,8 @@
 `torso.png` in a profile lies in the frame's own place: it is as high as the frame and, where the
 photo is, as wide as a camera's picture; the square that the head is drawn in is its middle. The
 person's outline is its alpha, head included.
+
+What reads pictures is imported only when one is read: every command knows profiles.
 """
 
 from __future__ import annotations
@@ -15,8 +17,6 @@ import numpy as np
 
 from vcam.errors import ConfigError
 from vcam.media import Image
-from vcam.photo.cutout import cleaned, without
-from vcam.photo.picture import read_picture
 from vcam.system import opencv as cv2
 
 TORSO = "torso.png"
@@ -56,6 +56,9 @@ class Torso:
 
         Raises ConfigError when the picture cannot be read.
         """
+        from vcam.photo.cutout import without
+        from vcam.photo.picture import read_picture
+
         height, width = self.alpha.shape
         kind = "#000000" if kind == "black" else kind
         if _COLOUR.fullmatch(kind):
@@ -70,6 +73,8 @@ class Torso:
 
     def before(self, kind: str, folder: Path) -> Image:
         """The person before another room, [h, w, 3]."""
+        from vcam.photo.cutout import cleaned
+
         if kind == "keep":
             return self.colours
         share = self.alpha[..., None] / np.float32(255)
@@ -80,6 +85,8 @@ class Torso:
 
 def read_torso(path: Path) -> Torso:
     """A layer as it was written, or a square portrait with an outline. Raises ConfigError."""
+    from vcam.photo.picture import read_picture
+
     picture = read_picture(path)
     height, width = picture.colours.shape[:2]
     if picture.alpha is None:

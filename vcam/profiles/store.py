@@ -9,9 +9,6 @@ from pathlib import Path
 from vcam import access
 from vcam.errors import ConfigError, VcamError
 from vcam.motion.tracked import IdleClip
-from vcam.photo.enrolled import read_enrolled_photo
-from vcam.photo.picture import read_picture
-from vcam.photo.torso import read_torso
 from vcam.picture.badge import Badge
 from vcam.profiles.archive import pack, unpack
 from vcam.profiles.profile import (
@@ -128,6 +125,10 @@ def set_badge(name: str, badge: Badge) -> None:
 
 def _files(profile: Profile) -> None:
     """Raise unless the files that the profile's renderer needs are there and in order."""
+    from vcam.photo.enrolled import read_enrolled_photo
+    from vcam.photo.picture import read_picture
+    from vcam.photo.torso import read_torso
+
     if profile.avatar is not None and not profile.avatar.is_file():
         raise ConfigError(f"{profile.avatar.name} is missing; import the avatar again")
     if profile.folder is not None and missing.TORCH.is_here:  # a look at least, without it
