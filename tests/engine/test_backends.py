@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from vcam.engine import backends
+from vcam.engine import backends, openers
 from vcam.engine.backends import Asked
 from vcam.profiles import profile
 from vcam.profiles.profile import made_up
@@ -19,7 +19,7 @@ torch = pytest.importorskip("torch", reason="no GPU stack: torch is not installe
 @pytest.mark.parametrize("before", [True, False])
 def test_garbage_is_looked_for_again_after_imports_that_fail(before):
     def failing() -> None:
-        with backends._importing():
+        with openers._importing():
             assert not gc.isenabled()
             raise ImportError("no such library")
 
@@ -60,7 +60,7 @@ def test_steps_of_opening_are_told():
 
 def test_what_reads_kernels_is_imported_for_a_gpu_only():
     code = (
-        "import sys, torch; from vcam.engine.backends import _get_ready;"
+        "import sys, torch; from vcam.engine.openers import _get_ready;"
         "_get_ready(torch.device('cpu')); print('torch._inductor' in sys.modules);"
         "_get_ready(torch.device('cuda')); print('torch._inductor' in sys.modules)"
     )

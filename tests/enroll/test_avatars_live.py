@@ -59,10 +59,13 @@ def given(kind: str, folder: Path) -> list[str | Path]:
 
 
 @pytest.mark.parametrize("kind", ["flashavatar", "splattingavatar", "gaussiantalker"])
-def test_import_run_camera_and_musetalk_on_top(kind, tmp_path, monkeypatch):
+def test_import_run_camera_and_musetalk_on_top(kind, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("VCAM_PROFILES", str(tmp_path / "profiles"))
     monkeypatch.setenv("VCAM_MODELS", str(tmp_path / "models"))
     vcam_import(*given(kind, tmp_path / "given"), "--as", "me", "--i-am-the-person")
+    said = "".join(capsys.readouterr())
+    assert ("vcam run --profile me" in said) is torch.cuda.is_available()
+    assert ("vcam profile export me" in said) is not torch.cuda.is_available()
     assert store.check("me") == []
     face = replace(profile.load("me"), weights="small", motion="artalk", mouth="musetalk")
     engine = Engine.open(face, FPS, SIZE)

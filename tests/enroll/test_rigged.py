@@ -14,6 +14,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="no GPU stack: torch is not installed")
 
 from tests.parity import flash_synth, gaga_synth  # noqa: E402 - after the skip
+from tests.portraits import portrait_path  # noqa: E402
 from vcam.engine.backends import Asked, open_stages  # noqa: E402
 from vcam.enroll.own_avatar import into  # noqa: E402
 from vcam.enroll.own_avatar.bring import bring, wished  # noqa: E402
@@ -405,6 +406,21 @@ def test_a_head_stands_on_the_shoulders_of_its_profile(profiles):
     wide = own_finish(asked.profile)(frames[0]).array().astype(np.float32)
     scaled = cv2.resize(colours, (320, 180), interpolation=cv2.INTER_LINEAR)
     assert np.abs(wide[100:150, :60] - scaled[100:150, :60]).mean() < 6  # beside the square
+
+
+def test_shoulders_that_come_later_bring_their_room_and_a_portrait_of_both(profiles):
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+    folder = profiles / "profiles" / "flashavatar"
+    before = cv2.imread(str(folder / "portrait.png"))
+    assert np.abs(before[:20, -20:].astype(int) - (0x43, 0x40, 0x3C)).max() <= 1  # no green wall
+    notes = into.add("flashavatar", [], portrait_path("hopper"), ME)
+    assert any("background: keep" in note for note in notes)
+    assert profile.load("flashavatar").background == "keep"
+    assert store.check("flashavatar") == []
+    layer = cv2.resize(cv2.imread(str(folder / "torso.png")), (256, 256))
+    shown = cv2.imread(str(folder / "portrait.png")).astype(int)
+    assert np.abs(shown - layer)[:40, -40:].mean() < 6
+    assert np.abs(shown - layer)[-12:, -40:].mean() < 12  # the coat
 
 
 def own_finish(chosen: profile.Profile):

@@ -84,3 +84,20 @@ def test_who_comes_near_the_side_casts_no_fog_beside_it():
     wide = Composer((640, 256))(Frame(0, pixels)).array()
     assert (wide[:, :190].astype(int) > 145).all()
     assert (wide[:, -190:].astype(int) > 145).all()
+
+
+def test_what_is_bright_at_the_edge_is_no_band_to_the_frame_s_side():
+    pixels = np.full((256, 256, 3), 60, np.uint8)
+    pixels[80:110, :40] = 240  # a star of a flag
+    wide = Composer((640, 256))(Frame(0, pixels)).array()[..., 0].astype(int)
+    assert np.ptp(wide[:, 180]) > 60  # beside it, it goes on
+    assert np.ptp(wide[:, 4]) < 0.5 * np.ptp(wide[:, 180])
+    assert np.ptp(wide[:, -4]) <= 2
+
+
+def test_contrast_beside_the_square_does_not_wrap_around():
+    pixels = np.zeros((256, 256, 3), np.uint8)
+    pixels[::2, :, 0] = pixels[100:, :, 1] = 255
+    wide = Composer((900, 256))(Frame(0, pixels)).array().astype(int)
+    assert wide[..., 2].max() <= 2
+    assert np.abs(np.diff(wide[:, 8, 1])).max() < 60

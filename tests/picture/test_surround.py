@@ -36,3 +36,13 @@ def test_where_it_ends_it_fades_into_what_the_square_makes_of_it():
 def test_a_square_frame_is_left_as_it_is():
     frame = Frame(0, ramp(SIDE))
     assert np.array_equal(Composer((SIDE, SIDE), None, ramp(228))(frame).array(), frame.array())
+
+
+def test_where_it_ends_its_own_edge_goes_on_and_not_the_square_s():
+    """A shoulder that the square cuts ends within the photo: no fog beside it."""
+    photo = np.full((SIDE, 180, 3), 150, np.uint8)
+    photo[90:, 20:160] = 10
+    square = np.ascontiguousarray(photo[:, 26:154])
+    shown = Composer((320, SIDE), None, photo)(Frame(0, square)).array().astype(int)
+    assert (shown[:, :66] > 145).all()
+    assert (shown[:, -66:] > 145).all()

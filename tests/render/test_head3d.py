@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from importlib import resources
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ from vcam.arkit import INDEX, NAMES
 from vcam.media import BlendshapeFace, FlameFace, FloatArray, Frame, Image, Motion
 from vcam.render.head3d.mesh import load_head
 from vcam.render.head3d.renderer import LOOKS, Head3dRenderer
+from vcam.render.head3d.shade import Screen
+from vcam.render.head3d.spectacles import spectacles
 
 SIZE = 256
 
@@ -296,9 +299,13 @@ def test_what_the_lips_hide_can_be_left_out(
     whole, shown = renderer._figure.faces, renderer._figure.shown
     seen = pixels(renderer.step(motion((0.1, 0.2, 0), **weights))).copy()
     counts: list[int] = []
-    monkeypatch.setattr(
-        renderer._figure, "shown", lambda points: counts.append(len(shown(points))) or whole
-    )
+
+    def all_shown(points: FloatArray, apart: bool) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        faces, hair = shown(points, apart)
+        counts.append(len(faces) + len(hair))
+        return whole, whole[:0]
+
+    monkeypatch.setattr(renderer._figure, "shown", all_shown)
     assert np.array_equal(seen, pixels(renderer.step(motion((0.1, 0.2, 0), **weights))))
     assert counts[0] < len(whole) - 300
 
@@ -311,3 +318,25 @@ def test_l_shows_the_tip_of_the_tongue_and_n_does_not(look: str) -> None:
     shown = mouth(renderer.step(motion(**n, tongueOut=0.23)))
     redder = (shown[..., 0] - shown[..., 1]) - (without[..., 0] - without[..., 1])
     assert (redder > 25).sum() > 12
+
+
+def test_hair_with_fewer_samples_has_the_same_outline_and_colours(monkeypatch):
+    size, ahead = 1080, motion(at=0)
+    fine = Head3dRenderer(size, LOOKS["anna"])
+    drawn = fine.step(ahead).array().astype(int)
+    monkeypatch.setattr(Screen, "coarse", False)
+    exact = Head3dRenderer(size, LOOKS["anna"]).step(ahead).array().astype(int)
+    off = np.abs(drawn - exact).max(2) > 40
+    assert 0 < off.mean() < 0.003  # lines of a pixel
+    assert not cv2.erode(off.astype(np.uint8), np.ones((4, 4))).any()
+
+
+@pytest.mark.parametrize("look", [name for name, look in LOOKS.items() if look.glasses])
+def test_temples_lie_before_the_skin_up_to_the_ear(look: str) -> None:
+    asset = load_head(LOOKS[look].person)
+    skin, worn = asset.vertices[: asset.counts[0]], spectacles(asset).vertices
+    left = worn[(worn[:, 0] > asset.eye_centre[0] + 0.23) & (worn[:, 2] > -0.45)]
+    assert len(left) > 50
+    for x, y, z in left[:: len(left) // 50]:
+        near = (np.abs(skin[:, 1] - y) < 0.04) & (np.abs(skin[:, 2] - z) < 0.04)
+        assert not near.any() or x > skin[near, 0].max() - 0.02  # half of a tube

@@ -13,6 +13,7 @@ from tests.portraits import portrait_path
 from vcam.arkit import INDEX
 from vcam.errors import ConfigError
 from vcam.media import BlendshapeFace, Motion
+from vcam.motion.visemes.table import TABLE, VISEMES
 from vcam.photo.cutout import backdrop
 from vcam.photo.enrolled import read_enrolled_photo
 from vcam.render.puppet.mesh import FACE, INNER_LIPS, LIP_PAIRS, load_mesh, load_shapes, motor
@@ -351,3 +352,26 @@ def test_l_shows_the_tip_of_the_tongue_and_n_does_not(puppet):
     assert (redder > 12).mean() > 0.04
     eyes = box(frames[0].landmarks[36:48])
     assert difference(*frames, eyes) == 0
+
+
+def test_th_shows_the_tip_of_the_tongue_as_l_does(puppet):
+    th, tongue = TABLE[VISEMES.index("TH")], INDEX["tongueOut"]
+    still = np.where(np.arange(len(th)) == tongue, 0, th).astype(np.float32)
+    ahead = np.zeros(3, np.float32)
+    frames = [puppet.step(Motion(0, ahead, BlendshapeFace(given))) for given in (still, th)]
+    left, top, right, bottom = (round(float(v)) for v in box(frames[0].landmarks[60:68], 0))
+    without, shown = (f.pixels[top : bottom + 1, left:right].astype(int) for f in frames)
+    redder = (shown[..., 0] - shown[..., 2]) - (without[..., 0] - without[..., 2])
+    assert (redder > 25).mean() > 0.165
+
+
+def test_round_lips_are_flesh_up_to_their_edge(puppet):
+    """No black ring, which the receding teeth's shadow was."""
+    frame = puppet.step(motion(mouthFunnel=0.7, mouthPucker=0.3, jawOpen=0.35))
+    lips = frame.landmarks[60:68]
+    column = frame.pixels[:, round(float(lips[[2, 6], 0].mean()))].astype(float)
+    top, bottom = (round(float(lips[which, 1])) for which in (2, 6))
+    inside = column[top + 1 : bottom]
+    assert inside.mean(1).min() > 8
+    assert (inside[:, 0] > 1.4 * inside[:, 1]).all()  # red, not grey
+    assert np.abs(np.diff(column[top - 3 : top + 5].mean(1))).max() < 75  # and no hard edge

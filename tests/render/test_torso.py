@@ -116,6 +116,18 @@ def test_the_feather_has_no_edge():
     assert float(share.diff(dim=1).abs().max()) < 0.05
 
 
+def test_shoulders_end_within_a_narrow_photo_and_run_out_of_a_wide_one(tmp_path):
+    for width, ends in ((300, True), (455, False)):
+        picture = np.full((256, width, 4), 180, np.uint8)
+        picture[..., 3] = 0
+        picture[200:] = (20, 20, 20, 255)
+        cv2.imwrite(str(tmp_path / "torso.png"), picture)
+        torso = read_torso(tmp_path / "torso.png")
+        assert bool((torso.alpha[:, :6] == 0).all()) is ends
+        assert bool((torso.before("keep", tmp_path)[201:, 3] > 150).all()) is ends
+        assert (torso.before("keep", tmp_path)[230:, 100:200] == 20).all()
+
+
 def test_a_layer_is_read_as_it_was_written_and_other_pictures_are_refused(tmp_path):
     picture = np.full((256, 400, 4), 120, np.uint8)
     picture[:, 100:300, 3] = 255

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vcam.cli import consent
 from vcam.errors import ConfigError
 from vcam.monitor.terminal import say
-from vcam.profiles import store
+from vcam.profiles import profile, store
 from vcam.profiles.consent import Consent
 from vcam.profiles.profile import home
 from vcam.system import missing
@@ -91,7 +91,19 @@ def _trained(sources: list[Path], name: str | None, options: argparse.Namespace)
     for note in notes:
         say(f"  {note}")
     say(f"{name} is ready: {folder}")
-    say(f"try it:  vcam run --profile {name}")
+    say(_next(_demanded(name)))
+
+
+def _next(name: str) -> str:
+    """What to do with a profile that has been made: try it, or take it to where it can be drawn."""
+    import torch
+
+    if profile.load(name).avatar is None or torch.cuda.is_available():
+        return f"try it:  vcam run --profile {name}"
+    return (
+        "it is drawn by an NVIDIA GPU, and this computer has none; take it to one that has:  "
+        f"vcam profile export {name} {name}.zip"
+    )
 
 
 def _added(sources: list[Path], options: argparse.Namespace) -> None:

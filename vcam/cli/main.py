@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vcam import access
 from vcam.cli import completion, consent, run_options
+from vcam.cli.devices import devices
 from vcam.cli.options import SAMPLE, parser
 from vcam.config import RunConfig
 from vcam.errors import DeviceError, NoCamera, VcamError
@@ -21,9 +21,6 @@ from vcam.monitor import logs, streams, terminal
 from vcam.monitor.stats import Snapshot
 from vcam.monitor.terminal import out, say
 from vcam.system import signals
-
-if TYPE_CHECKING:
-    from vcam.camera.open import CameraInfo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,20 +111,6 @@ def demo(options: argparse.Namespace) -> None:
             terminal.complain(error)
     if not options.mic:
         _film(SAMPLE, options.output, RunConfig(look=options.look), is_first=not shown)
-
-
-def devices(options: argparse.Namespace) -> None:
-    """vcam devices: microphones and cameras, and what is wrong with each."""
-    from vcam.audio.microphone import list_microphones
-    from vcam.camera.open import list_cameras
-
-    _list("Microphones", [(found.name, found.trouble) for found in list_microphones()])
-    _list("Cameras", [(_camera(found), found.trouble) for found in list_cameras()])
-
-
-def _camera(found: CameraInfo) -> str:
-    """Its name, and its kind where that says more."""
-    return found.name if found.name == found.backend else f"{found.name} ({found.backend})"
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -229,7 +212,8 @@ def _live(config: RunConfig, hud: bool) -> Snapshot:
     from vcam.cli import screen
     from vcam.cli.keys import QUIT, Keys
     from vcam.control.requests import request_of
-    from vcam.live.run import Act, live
+    from vcam.live.reach import Act
+    from vcam.live.run import live
 
     keys = Keys(QUIT)
 
@@ -292,12 +276,6 @@ def _say_first(done: float) -> None:
 
         since = time.time() - psutil.Process().create_time()
         say(f"first frame {since:.1f} s after the command")
-
-
-def _list(title: str, rows: list[tuple[str, str | None]]) -> None:
-    say(title, "bold")
-    for name, trouble in rows or [("none", "`vcam doctor` tells what to do")]:
-        say(f"  {name}" + (f"\n      {trouble}" if trouble else ""), "dim" if trouble else None)
 
 
 _ALL = (run, render, demo, dub, bench, devices, doctor)

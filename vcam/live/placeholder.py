@@ -5,28 +5,41 @@ The privacy screen hides everything: a plain figure in the dark, as meetings sho
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from vcam.errors import ConfigError
 from vcam.media import Image
-from vcam.photo.picture import read_picture
+from vcam.photo.picture import Picture, read_picture
+from vcam.photo.torso import Torso
+from vcam.profiles.profile import Profile
 from vcam.system import opencv as cv2
 
 GROUND, FIGURE = (32, 34, 40), (84, 88, 98)
 _FINE = 4  # bits behind the point of OpenCV's coordinates
 
 
-def portrait(path: Path | None, size: int) -> Image | None:
-    """The portrait at `path` as [size, size, 3] RGB, or None when there is none to be read."""
-    if path is None:
+def portrait(face: Profile, size: int) -> Image | None:
+    """The portrait as the call will show it, [size, size, 3] RGB, or None when none may be shown.
+
+    The photo's room stays hidden from the first frame on where `face` has another background.
+    """
+    if (path := face.placeholder) is None or face.folder is None:
         return None
     try:
-        picture = read_picture(path).colours
+        seen = _seen(read_picture(path), face)
     except ConfigError:  # the engine says what is wrong with it
         return None
-    return np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+    if seen is None:
+        return None
+    return np.asarray(cv2.resize(seen, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _seen(picture: Picture, face: Profile) -> Image | None:
+    if face.background == "keep":
+        return picture.colours
+    if picture.alpha is not None and face.folder is not None:
+        return Torso(picture.colours, picture.alpha).before(face.background, face.folder)
+    return None if face.still_layer else picture.colours  # shoulders cannot be told from the room
 
 
 def privacy_screen(size: tuple[int, int]) -> Image:

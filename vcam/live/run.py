@@ -9,23 +9,21 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from vcam import access
 from vcam.audio.reconnector import Reconnector
 from vcam.audio.server import ServerWatch
 from vcam.clock import slept
 from vcam.config import RunConfig
-from vcam.control import picture, requests, settings
-from vcam.control.server import ControlServer
+from vcam.control import picture, requests
 from vcam.engine.failover import neural_stages
-from vcam.errors import Busy, ConfigError, DeviceError, VcamError
+from vcam.errors import ConfigError, VcamError
 from vcam.live import devices, placeholder
 from vcam.live.consumers import Consumers
 from vcam.live.face import chosen_face, face_name
+from vcam.live.reach import Act, Reach
 from vcam.live.real import RealPicture
 from vcam.live.session import SNAPSHOT_INTERVAL, Session
 from vcam.live.watchers import Watchers
 from vcam.media import Frame
-from vcam.monitor import logs
 from vcam.monitor.event_log import EventLog
 from vcam.monitor.logs import log
 from vcam.monitor.metrics import Metrics
@@ -42,7 +40,6 @@ SELDOM = 1.0  # seconds between two snapshots while nobody looks
 SLEPT = 1.0  # seconds of the machine's sleep that are worth a line
 
 Watcher = Callable[[Snapshot], None]
-Act = Callable[[requests.Request], Mapping[str, Any]]
 
 
 def live(
@@ -81,11 +78,9 @@ class Run:
         self._event_log, self._slept = EventLog(), slept()
         self._has_consumers = True  # whether anybody is there
         self._resting: bool | None = None  # whether microphone and voice are
-        self._control: ControlServer | None = None
-        self._log: logs.LogFile | None = None
-        self._unreached = ""  # why no command can reach this run, for people
         with ExitStack() as opening:
-            self._open_control(alone, opening)
+            self._reach = Reach(self.act, alone)
+            opening.callback(self._reach.close)
             self._face = self._expected = chosen_face(config)
             self._finish = self._face.finishing(config.picture, config.fps)
             camera = devices.camera(config, self._face.facts())
@@ -112,20 +107,6 @@ class Run:
                 lambda: self.session.is_direct,
             )
             self._closing = opening.pop_all()
-
-    def _open_control(self, alone: bool, opening: ExitStack) -> None:
-        """The control socket and the log, which belong to one run of this user."""
-        try:
-            self._control = _listening(self.act)
-        except DeviceError as error:
-            if alone:
-                raise
-            if isinstance(error, Busy):
-                return
-            self._unreached = f"no command can reach this run: {error}"
-        if self._control:
-            opening.callback(self._control.close)
-        self._log = opening.enter_context(logs.opened())
 
     def __enter__(self) -> Run:
         return self
@@ -206,7 +187,7 @@ class Run:
             self._link,
             camera,
             config.fps,
-            placeholder.portrait(face.placeholder, devices.side(config, face)),
+            placeholder.portrait(face, devices.side(config, face)),
             lambda frame: self._finish(frame),
             privacy_screen=Stamp(face.badge)(
                 Frame(-1, placeholder.privacy_screen(config.picture))
@@ -254,7 +235,7 @@ class Run:
         """
         self.session.watched(watched)
         self._real.watched(watched)
-        self._has_consumers = has_consumers or self._watch is not None or self._is_monitored
+        self._has_consumers = has_consumers or self._watch is not None or self._reach.watched
         self._rest_devices()
 
     def _rest_devices(self) -> None:
@@ -267,10 +248,6 @@ class Run:
             self._voice.rest(resting)
         self._reconnector.wake()
 
-    @property
-    def _is_monitored(self) -> bool:
-        return self._control is not None and self._control.watched
-
     def _notice_sleep(self) -> None:
         """Linux stops the clock of everything here while the machine sleeps."""
         before, self._slept = self._slept, slept()
@@ -279,20 +256,14 @@ class Run:
             self._real.end("the machine slept")
 
     def _keep(self, config: RunConfig) -> None:
-        """These are the settings now, also for a run that begins after a crash."""
+        """These are the settings now."""
         self._config = config
-        if self._control:
-            try:
-                settings.keep(config)
-            except OSError as error:
-                log.warning("the settings cannot be kept: %s", access.explained(error))
-            except VcamError as error:
-                log.warning("the settings cannot be kept: %s", error)
+        self._reach.keep(config)
 
     def _look(self) -> Snapshot:
         shown = self.session.projector.camera
         troubles = devices.troubles(self._source, self._voice, shown)
-        ours = (self._unreached, self._real.trouble, self._log.trouble if self._log else "")
+        ours = (*self._reach.troubles, self._real.trouble)
         return replace(
             self.session.snapshot(),
             trouble=(*troubles, *filter(None, ours)),
@@ -307,21 +278,14 @@ class Run:
         seconds = self.session.seconds
         if seconds < self._due:
             return
-        self._due = seconds + (SNAPSHOT_INTERVAL if self._is_monitored or self._watch else SELDOM)
+        self._due = seconds + (SNAPSHOT_INTERVAL if self._reach.watched or self._watch else SELDOM)
         self._now = self._look()
         for entry in self._event_log.entries(self._now):
             log.info("%s", entry)
         if self._watch:
             self._watch(self._now)
-        if self._control and self._control.watched:
-            self._control.publish(self._now.as_json())
-
-
-def _listening(act: Callable[[requests.Request], Mapping[str, Any]]) -> ControlServer:
-    """The started server; Busy where another run has it."""
-    control = ControlServer(act)
-    control.start()
-    return control
+        if self._reach.watched:
+            self._reach.publish(self._now.as_json())
 
 
 def _is_a_service() -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 
 from vcam.errors import ConfigError
 from vcam.media import Image
+from vcam.photo.shoulders import ended
 from vcam.system import opencv as cv2
 
 TORSO = "torso.png"
@@ -93,7 +94,26 @@ def read_torso(path: Path) -> Torso:
         raise ConfigError(f"{path} has no outline of the person; add the photo again")
     if not (SIDES[0] <= height <= SIDES[1] and height <= width <= height * WIDEST + 2):
         raise ConfigError(f"{path} is {width}x{height}, no still layer of a face")
-    return Torso(picture.colours, picture.alpha)
+    torso = Torso(picture.colours, picture.alpha)
+    return torso if width >= height * WIDEST - 2 else _ended(torso)
+
+
+def _ended(torso: Torso) -> Torso:
+    """With shoulders that end before the photo does: beside it a wide frame shows its wall alone.
+
+    Cut by the photo's side they would stand beside nothing, and cast a fog.
+    """
+    alpha = ended(torso.alpha)
+    if np.array_equal(alpha, torso.alpha):
+        return torso
+    from vcam.photo.cutout import without
+
+    plate = without(torso.colours, torso.alpha)
+    around = np.ones((len(alpha) // 64 | 1,) * 2, np.uint8)  # and the rim that the outline left
+    gone = np.minimum(cv2.dilate(torso.alpha - alpha, around), 255 - alpha)
+    gone = gone.astype(np.float32)[..., None] / 255
+    mixed = torso.colours + gone * (plate.astype(np.float32) - torso.colours)
+    return Torso(np.asarray(mixed + 0.5, np.uint8), alpha)
 
 
 def _covering(picture: Image, height: int, width: int) -> Image:

@@ -15,6 +15,7 @@ from vcam.system import opencv as cv2
 _SEAM = 0.06  # of the square's side, over which it fades into the sides
 _SOFT = 0.06  # blur of the sides, of the picture's height
 _SLOPE, _DIES = 0.10, 0.25  # of the square's side: where its slope is taken, and lost again
+_CALM, _CALM_FROM = 4.0, 0.2  # times that blur, up and down; from so many sides beyond the square
 _MOST = 40.0  # levels, of 255, that the sides may differ from the square's edges
 
 
@@ -60,9 +61,7 @@ class Composer:
             return replace(frame, pixels=pixels)
         place = self._place()
         if self._plate is None:
-            self._plate = _plate(pixels, place, self._size)
-            if self._surround is not None:
-                surround.lay(self._plate, self._surround, place.left, place.top, place.side)
+            self._plate = self._painted(pixels, place)
         out = self._plate.copy()
         _lay(out, _scaled(pixels, place, self._size), place)
         scale = place.side / len(pixels)
@@ -70,6 +69,16 @@ class Composer:
         if landmarks is not None:
             landmarks = scale * landmarks + np.array([place.left, place.top], np.float32)
         return replace(frame, pixels=out, landmarks=landmarks)
+
+    def _painted(self, pixels: Image, place: Place) -> Image:
+        """What is around the square; where less is known than is shown, what is known goes on."""
+        if self._surround is None:
+            return _plate(pixels, place, self._size)
+        height, width = self._surround.shape[:2]
+        aside = round(place.side * (width / height - 1) / 2)
+        plate = _plate(self._surround, replace(place, left=place.left - aside), self._size)
+        surround.lay(plate, self._surround, place.left, place.top, place.side)
+        return plate
 
     def _place(self) -> Place:
         """Where the square goes; its lower edge is the picture's, unless it is moved."""
@@ -150,21 +159,36 @@ def _fade(over: Image, under: Image, falling: bool, axis: int) -> None:
 
 
 def _plate(pixels: Image, place: Place, size: tuple[int, int]) -> Image:
-    """The square's surroundings, out of focus: its edges, going on as they change towards them.
+    """A picture's surroundings, out of focus: its edges, going on as they change towards them.
 
-    Rows of one colour would show as bands, and a fold where a wall's shading ends; mirrored, the
-    square showed ghosts.
+    `pixels` is as high as `place`, and may be wider. What is bright or dark at the edge is lost
+    with distance: it would be a band. Rows of one colour would show as bands, and a fold where a
+    wall's shading ends; mirrored, the square showed ghosts.
     """
     quarter = (size[0] // 4, size[1] // 4)
     scale = place.side / len(pixels) / 4
     matrix = np.array([[scale, 0, place.left / 4], [0, scale, place.top / 4]], np.float32)
     near = cv2.warpAffine(pixels, matrix, quarter, None, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
     blur = max(1.0, _SOFT * quarter[1])
-    left, right = place.left / 4, (place.left + place.side) / 4
+    left, right = place.left / 4, place.left / 4 + scale * pixels.shape[1]
     within = cv2.GaussianBlur(near, (0, 0), blur).astype(np.float32)
-    far = cv2.GaussianBlur(_edges_alone(near, left, right), (0, 0), blur).astype(np.float32)
+    far = _calmer(_edges_alone(near, left, right), left, right, blur)
     far = cv2.add(far, _going_on(within, left, right))
-    return np.asarray(cv2.resize(far.clip(0, 255), size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    far = cv2.resize(far, size, interpolation=cv2.INTER_CUBIC)  # it overshoots: clipped after it
+    return np.asarray(far.clip(0, 255), np.uint8)
+
+
+def _calmer(edges: Image, left: float, right: float, blur: float) -> FloatArray:
+    """[h, w, 3] blurred, up and down ever more beyond the columns `left` and `right`."""
+    near, far = (
+        cv2.GaussianBlur(edges, (0, 0), blur, sigmaY=down * blur).astype(np.float32)
+        for down in (1, _CALM)
+    )
+    x = np.arange(edges.shape[1]) + 0.5
+    beyond = np.maximum(left - x, x - right) / (_CALM_FROM * (right - left))
+    share = np.clip(beyond, 0, 1)[None, :, None].astype(np.float32)
+    share = share * share * (3 - 2 * share)
+    return np.asarray(near + share * (far - near), np.float32)
 
 
 def _edges_alone(near: Image, left: float, right: float) -> Image:

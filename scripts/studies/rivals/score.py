@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """HeadAudio's mouth and ours on the same held-out voices with phone times.
 
-    python scripts/studies/rivals/score.py SPEECH_FOLDER FOLDER_OF_@met4citizen/headaudio
+    python scripts/studies/rivals/score.py SPEECH PACKAGE [--seconds S]
 
-Its visemes are Oculus's, as ours are. It is given the delay at which it is best: its own guide
-delays the voice by 50 to 100 ms. Levels are those of a call (-24 dB).
+PACKAGE is the folder of @met4citizen/headaudio. With --seconds so much of each group is taken, a
+recording of each speaker in turn. Its visemes are Oculus's, as ours are. It is given the delay at
+which it is best: its own guide delays the voice by 50 to 100 ms. Levels are a call's (-24 dB).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -40,11 +43,35 @@ def level(sound: np.ndarray) -> np.ndarray:
 def theirs(folder: Path, sounds: list[np.ndarray]) -> list[np.ndarray]:
     """For each sound [frames, 16]: the active viseme, and the weight of each."""
     script = Path(__file__).with_name("headaudio.mjs")
-    given = json.dumps([[round(float(v), 5) for v in sound] for sound in sounds])
-    ran = subprocess.run(
-        ["node", str(script), str(folder)], input=given, text=True, capture_output=True, check=True
-    )
-    return [np.array(frames, np.float32) for frames in json.loads(ran.stdout)]
+    shown = []
+    for number, sound in enumerate(sounds, 1):
+        given = json.dumps([[round(float(v), 5) for v in sound]])
+        ran = subprocess.run(
+            ["node", str(script), str(folder)],
+            input=given,
+            text=True,
+            capture_output=True,
+            check=True,
+        )
+        shown.append(np.array(json.loads(ran.stdout)[0], np.float32))
+        print(f"  heard {number} of {len(sounds)}", file=sys.stderr)
+    return shown
+
+
+def share(read: list, seconds: float) -> list:
+    """A recording of each speaker in turn, until so many seconds are there; 0: all."""
+    if not seconds:
+        return read
+    speakers: dict[str, list] = {}
+    for one in read:
+        speakers.setdefault(one.speaker, []).append(one)
+    chosen, length = [], 0.0
+    for one in filter(None, chain.from_iterable(zip_longest(*speakers.values()))):
+        if length >= seconds:
+            break
+        chosen.append(one)
+        length += len(one.sound) / RATE
+    return chosen
 
 
 def figures(said: list[np.ndarray], spoken: list, shown: list[np.ndarray], delay: int) -> dict:
@@ -86,26 +113,28 @@ def figures(said: list[np.ndarray], spoken: list, shown: list[np.ndarray], delay
 
 def main() -> None:
     """Print both."""
-    folder, package = Path(sys.argv[1]), Path(sys.argv[2])
-    read = [one for one in recordings.read(folder) if one.held_out and one.speech]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("speech", type=Path)
+    parser.add_argument("package", type=Path)
+    parser.add_argument("--seconds", type=float, default=0, help="of each group; 0: all")
+    options = parser.parse_args()
+    read = [one for one in recordings.read(options.speech) if one.held_out and one.speech]
     mouth = Mouth(WEIGHTS)
-    for name, group in (
-        ("native", [one for one in read if one.native]),
-        ("not native", [one for one in read if not one.native][::4]),
-    ):
+    for name, native in (("native", True), ("not native", False)):
+        group = share([one for one in read if one.native is native], options.seconds)
         sounds = [level(one.sound) for one in group]
         said = [
             phones.frame_labels(one.phones, "en", len(s) // HOP)[0]
             for one, s in zip(group, sounds, strict=True)
         ]
-        shown = theirs(package, sounds)
-        rows = [figures(said, [one.phones for one in group], shown, d) for d in DELAYS]
         ours = mouth_row(mouth, group, sounds)
-        print(name, f"{sum(map(len, sounds)) / RATE:.0f} s")
+        shown = theirs(options.package, sounds)
+        rows = [figures(said, [one.phones for one in group], shown, d) for d in DELAYS]
+        people = len({one.speaker for one in group})
+        print(f"{name}: {sum(map(len, sounds)) / RATE:.0f} s of {people} people")
         print("  HeadAudio", max(rows, key=lambda row: row["accuracy"]))
-        print(
-            "  vcam     ", {key: ours[key] for key in ("accuracy", "jaw", "close", "flap", "lag")}
-        )
+        names = ("accuracy", "jaw", "close", "flap", "lag")
+        print("  vcam     ", {key: ours[key] for key in names}, flush=True)
 
 
 def mouth_row(mouth: Mouth, group: list, sounds: list[np.ndarray]) -> dict[str, float]:

@@ -19,7 +19,7 @@ from vcam.enroll.own_avatar import (
     tracker,
 )
 from vcam.enroll.own_avatar.found import Found, Wish, look
-from vcam.enroll.own_avatar.into import with_torso
+from vcam.enroll.own_avatar.into import pictured, with_torso
 from vcam.enroll.own_avatar.kinds import Brought, Kind
 from vcam.errors import ConfigError
 from vcam.photo.enrolled import PORTRAIT
@@ -70,7 +70,8 @@ def bring(
         if torso is not None:
             if not background:
                 profile = replace(profile, background="keep")
-            write(with_torso(profile, torso, unfinished, unfinished, agreed), unfinished)
+            profile = with_torso(profile, torso, unfinished, unfinished, agreed)
+        write(pictured(profile, unfinished), unfinished)
         unfinished.replace(target)
     except OSError as error:
         refused = access.refusal(target, error, "VCAM_PROFILES")

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from vcam.enroll import torso
+from vcam.enroll.own_avatar.flashavatar import CALM
 from vcam.enroll.own_avatar.found import look
 from vcam.enroll.own_avatar.frames import Clip, frame_files, read_clip
 from vcam.enroll.own_avatar.motion import motion_of
-from vcam.enroll.own_avatar.rigged import keep_motion
+from vcam.enroll.own_avatar.rigged import keep_motion, portrait
 from vcam.enroll.own_avatar.tracker import recognise
 from vcam.errors import ConfigError
 from vcam.media import FloatArray
@@ -26,6 +27,7 @@ from vcam.photo.torso import TORSO
 from vcam.profiles import consent, store
 from vcam.profiles.consent import Consent
 from vcam.profiles.profile import RIGGED, Profile, read, write
+from vcam.system import opencv as cv2
 
 _SAME = 0.05  # of a shape code's numbers, by which one person's differ between two clips
 
@@ -66,10 +68,24 @@ def add(name: str, sources: Sequence[Path], photo: Path | None, agreed: Consent)
         if photo is not None:
             profile = with_torso(profile, photo, folder, unfinished, agreed)
             notes.append("its head stands on the shoulders of that photo")
+            if profile.background == CALM:
+                profile = replace(profile, background="keep")
+                notes.append("behind it is the photo's room (background: keep)")
         for made in sorted(unfinished.iterdir()):
             shutil.move(made, folder / made.name)
-        write(profile, folder)
+        write(pictured(profile, folder) if photo else profile, folder)
     return notes
+
+
+def pictured(profile: Profile, folder: Path) -> Profile:
+    """Draw the portrait of an avatar on FLAME as the call will show it; the consent to it."""
+    if profile.renderer not in RIGGED:
+        return profile
+    shown = portrait(folder, profile.renderer, profile.background)
+    if not cv2.imwrite(str(folder / PORTRAIT), np.ascontiguousarray(shown[..., ::-1])):
+        raise ConfigError(f"cannot write the portrait into {folder}")
+    bound = replace(profile.consent, portrait_sha256=consent.digest(folder / PORTRAIT))
+    return replace(profile, consent=bound)
 
 
 def with_torso(profile: Profile, photo: Path, folder: Path, into: Path, agreed: Consent) -> Profile:

@@ -16,7 +16,7 @@ from vcam.errors import ConfigError
 from vcam.media import Image
 from vcam.motion.tracked import MOTION, STYLE
 from vcam.render.avatars import identity
-from vcam.render.avatars.renderer import AvatarRenderer
+from vcam.render.avatars.renderer import open_avatar
 from vcam.render.gagavatar.pose_limits import ROW
 
 PORTRAIT_SIDE = 256  # pixels: a picture to be recognised by, drawn on the CPU
@@ -36,14 +36,13 @@ class Made:
         """Write it, read it again and draw it. Raises ConfigError or WeightsError."""
         identity.save(self.identity, folder, self.renderer)
         notes = [*self.notes, *keep_motion(self.motion, folder)]
-        shown = portrait(folder, self.renderer)
+        shown = portrait(folder, self.renderer, "keep")
         return Brought(self.renderer, shown, notes, self.background, idle_of(self.motion))
 
 
-def portrait(folder: Path, kind: str) -> Image:
-    """The person at rest, before the colour of training."""
-    rig = identity.load(folder, kind)
-    renderer = AvatarRenderer(rig, None, PORTRAIT_SIDE, torch.device("cpu"))
+def portrait(folder: Path, kind: str, behind: str) -> Image:
+    """The person at rest before the background `behind`, on the shoulders that are in `folder`."""
+    renderer = open_avatar(folder, kind, behind, PORTRAIT_SIDE, torch.device("cpu"))
     pixels, _ = renderer.draw(np.zeros(ROW, np.float32))
     return pixels.numpy().copy()
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vcam.media import FloatArray
 from vcam.render.head3d.eyes import Eye, IntArray
 from vcam.render.head3d.mesh import HeadAsset, Normals
 from vcam.render.head3d.shade import light
-from vcam.render.head3d.tiles import Floats, Tile, unroll
+from vcam.render.head3d.tiles import FACE, Floats, Tile, unroll
 from vcam.render.head3d.tongue import Tongue
 from vcam.render.head3d.wear import Garment
 
@@ -22,6 +23,7 @@ AWAY = -0.62  # normals' z of what never faces the camera, however the head turn
 FADE = 2.2  # light lost per unit of depth into the mouth
 WIDE_OPEN = 0.008  # area between the lips from which the mouth is fully lit
 OUTSIDE = 0.05  # units before the lips where the mouth's own darkness ends
+MUCH_HAIR = 10.0  # square units of triangles' boxes: two milliseconds at 1080 pixels
 MOUTH_TILES = (Tile.CAVITY, Tile.TEETH, Tile.TEETH, Tile.TONGUE)
 
 
@@ -58,6 +60,7 @@ class Figure:
             [_face_places(asset), *(eye.places() for eye in self._eyes), headgear.places]
         )
         self.faces = self._all_faces()
+        self._hair = self._is_hair()
         inner = self.faces.min(1)
         self._inner = (inner >= self._skin) & (inner < self._skin + int(asset.counts[1:4].sum()))
 
@@ -80,8 +83,9 @@ class Figure:
         gear_light = light(self._gear.normals @ turn.T, self._gear.sky)
         return np.concatenate([turned, rigid]), np.concatenate([lit, *eye_light, gear_light])
 
-    def shown(self, pixels: FloatArray) -> IntArray:
-        """The triangles without those of cavity and teeth that lie beside the lips' opening.
+    def shown(self, pixels: FloatArray, apart: bool) -> tuple[IntArray, IntArray]:
+        """The triangles without those of cavity and teeth that lie beside the lips' opening; those
+        of hair for themselves, if they are wanted `apart`.
 
         `pixels` [n, 3] are the posed points projected: what is behind the lips is seen between
         them or not at all. Exact, and a tenth of a frame where the mouth is shut.
@@ -91,8 +95,24 @@ class Figure:
         beside = (corners.max(1) < lips.min(0) - 1) | (corners.min(1) > lips.max(0) + 1)
         kept = ~self._inner
         kept[self._inner] = ~beside.any(1)
-        faces: IntArray = self.faces[kept]
-        return faces
+        hair = self._hair if apart else np.zeros_like(self._hair)
+        return self.faces[kept & ~hair], self.faces[hair]
+
+    def _is_hair(self) -> NDArray[np.bool_]:
+        """Which triangles show the tile of hair alone, if these are worth a layer of their own."""
+        left, top, width, height = Tile.HAIR.value
+        x, y = (self.places - [left, FACE + top]).T
+        inside = (x > 0) & (x < width) & (y > 0) & (y < height)
+        hair = inside[self.faces].all(1)
+        still = np.concatenate(
+            [
+                self._asset.vertices,
+                *(np.zeros((e.count, 3)) for e in self._eyes),
+                self._gear.vertices,
+            ]
+        )
+        boxes = np.ptp(still[self.faces[hair], :2], axis=1).prod(1)  # what a rasteriser goes over
+        return np.asarray(hair & (boxes.sum() > MUCH_HAIR), np.bool_)
 
     def landmarks(self, points: FloatArray) -> FloatArray:
         """The 68 iBUG points among anything given per point [n, ...]."""

@@ -22,8 +22,9 @@ from vcam.render.head3d.look import LOOKS, Look
 from vcam.render.head3d.mesh import HeadAsset, load_head
 from vcam.render.head3d.paint import atlas
 from vcam.render.head3d.shade import Layer, Screen, lay, light, rim_light, tuck
+from vcam.render.head3d.spectacles import spectacles
 from vcam.render.head3d.tiles import Floats
-from vcam.render.head3d.wear import CLOTHES, Garment, beanie, cap_edge, fitted, joined, spectacles
+from vcam.render.head3d.wear import CLOTHES, Garment, beanie, cap_edge, fitted, joined
 
 __all__ = ["LOOKS", "Head3dRenderer", "Look"]
 
@@ -70,7 +71,8 @@ class Head3dRenderer:
     def _compose(self, pixels: FloatArray, lit: FloatArray, rise: float) -> Image:
         """Wall, clothes and figure as one picture."""
         values = np.concatenate([self._figure.places, lit[:, None]], 1)
-        figure = self._screen.draw(pixels, self._figure.shown(pixels), values)
+        faces, hair = self._figure.shown(pixels, self._screen.coarse)
+        figure = self._screen.draw(pixels, faces, values, hair=hair)
         clothes = self._clothes(round(rise * RISE_STEPS) / RISE_STEPS)
         rim_light(figure, HEAD_RIM)
         tuck(figure, clothes)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from vcam.media import FloatArray, Image
+from vcam.render.head3d.canvas import FAR, Canvas
 from vcam.render.head3d.eyes import IntArray
 from vcam.system import opencv
 from vcam.system.opencv import require_rasterizer
@@ -20,10 +21,10 @@ KEY = np.array([-0.50, 0.55, 0.67], np.float32)
 FILL = np.array([0.85, 0.10, 0.35], np.float32)
 RIM = (96, 140, 205)  # the colour of the light from behind
 RAMP_TOP = 1.35  # the brightest light; the ramp's bytes are in these units
-FAR = 100.0
 SOFT = 0.02  # units of distance over which one thing goes behind another
 SAMPLES = 1.5  # a pixel, in each direction
-FINE = 800  # pixels of the picture's side from which one sample does, and edges are softened
+FINE = 700  # pixels of the picture's side from which one sample does, and edges are softened
+LARGE = 900  # from which a quarter of the samples does for hair; in smaller ones steps are seen
 EDGE = 0.035  # units of distance between neighbours that make an edge
 
 
@@ -68,35 +69,6 @@ def light(normals: FloatArray, sky: FloatArray) -> FloatArray:
     return np.asarray(diffuse * (0.30 + 0.70 * sky) + 0.10 * half * sky, np.float32)
 
 
-class Canvas:
-    """Reusable memory for a drawing of any size up to a limit: fresh pages cost a millisecond."""
-
-    def __init__(self, width: int, height: int) -> None:
-        count = width * height
-        self._values, self._depth = np.empty(3 * count, np.float32), np.empty(count, np.float32)
-        self._planes = np.empty((3, count), np.float32)
-        self._albedo = np.empty(3 * count, np.uint8)
-
-    def cleared(self, width: int, height: int) -> tuple[FloatArray, FloatArray]:
-        """Values [height, width, 3] of zero and depths [height, width] of infinity."""
-        count = width * height
-        values = self._values[: 3 * count].reshape(height, width, 3)
-        depth = self._depth[:count].reshape(height, width)
-        values.fill(0)
-        depth.fill(FAR)
-        return values, depth
-
-    def looked_up(self, values: FloatArray, atlas: Image) -> tuple[Image, FloatArray]:
-        """Colours [height, width, 3], light [height, width] of values (atlas x, y; light)."""
-        height, width = values.shape[:2]
-        count = width * height
-        planes = [plane[:count].reshape(height, width) for plane in self._planes]
-        cv2.split(values, planes)
-        albedo = self._albedo[: 3 * count].reshape(height, width, 3)
-        cv2.remap(atlas, planes[0], planes[1], cv2.INTER_LINEAR, dst=albedo)
-        return albedo, planes[2]
-
-
 class Screen:
     """A camera before the avatar; it draws with several samples a pixel."""
 
@@ -107,6 +79,7 @@ class Screen:
         self._atlas = atlas
         self._scale = size / self._high * DISTANCE
         self._canvas = Canvas(2 * size, 2 * size)
+        self._small = Canvas(size, size)
         self._ramp = ramp()
         require_rasterizer()
         self._settings = cv2.TriangleRasterizeSettings()
@@ -127,16 +100,24 @@ class Screen:
         return length / self._high * self.size
 
     def draw(
-        self, pixels: FloatArray, faces: IntArray, values: FloatArray, samples: float = 0.0
+        self,
+        pixels: FloatArray,
+        faces: IntArray,
+        values: FloatArray,
+        samples: float = 0.0,
+        hair: IntArray | None = None,
     ) -> Layer:
         """Draw projected points [n, 3] with values [n, 3] (atlas x, y; light 0..1).
 
-        `samples` a pixel, in each direction; 0: as many as a live frame affords.
+        `samples` a pixel, in each direction; 0: as many as a live frame affords. `hair` are
+        triangles of one tile, for which a quarter of the samples does (`coarse`).
         """
         samples = samples or self._samples
         left, top, width, height = self._window(pixels)
         drawn, depth = self._canvas.cleared(round(samples * width), round(samples * height))
         self._rasterise(pixels, (left, top, width, height), faces, values, drawn, depth)
+        if hair is not None and len(hair):
+            self._draw_coarse(pixels, (left, top, samples), hair, values, drawn, depth)
         albedo, lit = self._canvas.looked_up(drawn, self._atlas)
         cover = cv2.compare(depth, 0.9 * FAR, cv2.CMP_LT)
         if samples == 1:
@@ -144,6 +125,44 @@ class Screen:
         albedo, cover, lit = (cv2.resize(full, (width, height)) for full in (albedo, cover, lit))
         near = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
         return Layer(self._tint(albedo, lit, cover), cover, near, left, top)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether hair is drawn with a quarter of the samples: windows must have halves."""
+        return self.size >= LARGE and self.size % 4 == 0
+
+    def _draw_coarse(
+        self,
+        pixels: FloatArray,
+        place: tuple[int, int, float],
+        faces: IntArray,
+        values: FloatArray,
+        drawn: FloatArray,
+        depth: FloatArray,
+    ) -> None:
+        """Draw into `drawn` and `depth`, whose corner and samples a pixel are given, in place.
+
+        Places in the atlas and light change slowly over a lock, and what two locks mix where they
+        meet is hair as well. Who is in front is decided for each pixel.
+        """
+        left, top, width, height = window = self._window(pixels[faces.ravel()])
+        wide, high = round(place[2] * width), round(place[2] * height)
+        few, near = self._small.cleared(wide // 2, high // 2)
+        self._rasterise(pixels, window, faces, values, few, near)
+        cover = cv2.compare(near, 0.9 * FAR, cv2.CMP_LT)
+        _go_on(few, near, cover)
+        cover = cv2.GaussianBlur(
+            cover, (5, 5), 0, borderType=cv2.BORDER_CONSTANT
+        )  # its half is a line without stairs
+        few, near, cover = (cv2.resize(part, (wide, high)) for part in (few, near, cover))
+        x, y = (
+            round(place[2] * (at - corner)) for at, corner in zip((left, top), place, strict=False)
+        )
+        cut = slice(y, y + high), slice(x, x + wide)
+        ahead = cv2.compare(near, depth[cut], cv2.CMP_LT)
+        cv2.bitwise_and(ahead, cv2.compare(cover, 127, cv2.CMP_GT), dst=ahead)
+        cv2.copyTo(few, ahead, drawn[cut])
+        cv2.copyTo(near, ahead, depth[cut])
 
     def soften(self, picture: Image, layer: Layer) -> None:
         """Where a layer with one sample a pixel has edges, mix neighbours, in place."""
@@ -159,13 +178,13 @@ class Screen:
     def _window(self, pixels: FloatArray) -> tuple[int, int, int, int]:
         """Left, top, width and height of what projected points may cover.
 
-        All even, which keeps the samples at the same places of each pixel from frame to frame.
+        All fours, which keeps the samples at the same places of each pixel from frame to frame.
         """
         edges = []
         for axis in (0, 1):
             line = np.ascontiguousarray(pixels[:, axis])
-            low = int(np.clip(line.min() - 1, 0, self.size - 2)) // 2 * 2
-            high = int(np.clip(line.max() + 3, low + 2, self.size)) // 2 * 2
+            low = int(np.clip(line.min() - 1, 0, self.size - 4)) // 4 * 4
+            high = int(np.clip(line.max() + 5, low + 4, self.size)) // 4 * 4
             edges.append((low, high - low))
         (left, width), (top, height) = edges
         return left, top, width, height
@@ -197,15 +216,32 @@ class Screen:
         return np.asarray(cv2.multiply(albedo, tint, scale=RAMP_TOP / 255))
 
 
+def _go_on(values: FloatArray, depth: FloatArray, cover: Image) -> None:
+    """Let values [h, w, 3] and depths go on by a pixel where nothing is, in place."""
+    there = (cover > 0).astype(np.float32)
+    depth *= there
+    share = cv2.blur(there, (3, 3))
+    rows, columns = np.nonzero((cover == 0) & (share > 0.05))
+    scale = 1 / share[rows, columns]
+    values[rows, columns] = cv2.blur(values, (3, 3))[rows, columns] * scale[:, None]
+    depth[rows, columns] = cv2.blur(depth, (3, 3))[rows, columns] * scale
+
+
 def rim_light(layer: Layer, strength: float) -> None:
     """A cool light from behind on a layer's right edge, in place: where the cover ends nearby."""
-    size = layer.cover.shape[1]
-    reach = max(2, round(0.022 * size))
+    height, width = layer.cover.shape
+    reach = max(2.0, 0.022 * width)
+    scale = 2 if width >= FINE / 2 else 1  # nothing of it is sharp but the cover itself
+    small = cv2.resize(layer.cover, (width // scale, height // scale), interpolation=cv2.INTER_AREA)
+    there = reach / scale
     shifted = cv2.warpAffine(
-        layer.cover, np.array([[1, 0, -reach], [0, 1, 0.35 * reach]], np.float32),
-        layer.cover.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
+        small, np.array([[1, 0, -there], [0, 1, 0.35 * there]], np.float32),
+        small.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
     )  # fmt: skip
-    edge = cv2.subtract(layer.cover, cv2.blur(shifted, (reach, reach)))
+    inner = cv2.blur(shifted, (max(2, round(there)),) * 2)
+    if scale > 1:
+        inner = cv2.resize(inner, (width, height))
+    edge = cv2.subtract(layer.cover, inner)
     glow = [cv2.convertScaleAbs(edge, alpha=strength * part / 255) for part in RIM]
     cv2.add(layer.colours, cv2.merge(glow), dst=layer.colours)
 

@@ -25,8 +25,11 @@ _ALIVE = 0.10  # of the skin's light, that white and iris of an eye are apart
 _ENOUGH = 0.06  # of the box must be skin to continue it; else its colour has to do
 _FOREIGN = 0.42  # what differs more in its light is in front of the lid
 _ALIKE = (-0.22, 0.40)  # skin is darker or lighter than what is typical by less
+_SOCKET = 0.4  # how far a lid is as dark as all that is around it
+_FINE, _MOST_FINE = 0.03, 9.0  # eye distances, and levels, of what is fine in skin
 _LASHES = 0.0095  # eye distances, thickness of the line
 _LEAST_LASH = 0.45  # darkness of the line where the photo shows hardly any
+_FOLD = (0.045, 0.012, 0.13)  # eye distances above the open lid, and wide; share of light it takes
 _EYEBALL, _FULL_LOOK = 0.13, 0.5  # eye distances; sine of the angle at full weight
 
 
@@ -118,6 +121,9 @@ class Eye:
         cover *= np.clip((rim - self._y) / edge + 0.5, 0, 1)
         along = np.clip((self._y - rims.upper) / np.maximum(rim - rims.upper, 1), 0, 1)
         bulge = 1.02 - (0.05 * along + 0.09 * along**4) * rims.share - 0.08 * rims.aside**2
+        up, wide, dark = _FOLD
+        fold = np.exp(-np.square(((self._y - rims.upper) / self._unit + up) / wide))
+        bulge -= dark * fold * rims.share
         self._mix(out, self._skin * bulge[..., None], cover)
         self._mix(out, self._dark, self._line(rim, shut) * smooth(shut, 0.0, 0.15))
 
@@ -188,7 +194,7 @@ def _skin(photo: FloatArray, rims: _Rims, unit: float) -> tuple[FloatArray, Floa
     Skin from around the eye is continued over it and over lashes; frames and glare of glasses
     are in front of a lid.
     """
-    height, width = photo.shape[:2]
+    height = len(photo)
     y = np.arange(height, dtype=np.float32)[:, None]
     around = rims.around
     eye = (y > rims.upper - _CREASE * unit) & (y < rims.lower + 0.03 * unit) & (around > 0)
@@ -204,13 +210,31 @@ def _skin(photo: FloatArray, rims: _Rims, unit: float) -> tuple[FloatArray, Floa
     foreign = at_border(foreign * (y < rims.upper - 0.035 * unit))
     free = 1 - cv2.GaussianBlur(cv2.dilate(foreign, np.ones((3, 3))), (0, 0), 0.008 * unit + 0.5)
     soft = cv2.GaussianBlur(photo, (0, 0), max(0.012 * unit, 0.8))
-    grain = float((photo - soft)[bare].std())
     if (unknown == 0).mean() < _ENOUGH:
         soft[:], unknown[:] = typical, 0
     filled = without(np.clip(soft, 0, 255).astype(np.uint8), unknown).astype(np.float32)
     filled = cv2.GaussianBlur(filled, (0, 0), max(0.02 * unit, 1.0))
-    noise = np.random.default_rng(0).normal(0, min(grain, 1.5), (height, width, 1))
-    return np.asarray(filled + noise, np.float32), np.asarray(free, np.float32)
+    if near.any():  # a socket is darker than the brightest skin around it
+        filled *= (np.median(photo[near], axis=0) / np.maximum(typical, 1)) ** _SOCKET
+    return np.asarray(filled + _pores(photo, rims, unit), np.float32), np.asarray(free, np.float32)
+
+
+def _pores(photo: FloatArray, rims: _Rims, unit: float) -> FloatArray:
+    """What is fine in the skin below the eye, mirrored into the lid [h, w, 3]: without it a lid is
+    a sticker.
+    """
+    height, width = photo.shape[:2]
+    detail = photo - cv2.GaussianBlur(photo, (0, 0), max(_FINE * unit, 1.0))
+    detail = _MOST_FINE * np.tanh(0.7 * detail / _MOST_FINE)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    below = rims.lower + 0.035 * unit
+    row = below + 0.75 * np.maximum(rims.lower - y, 0)
+    last = height - 1 - (row - (height - 1)) * 0.5  # what lies outside is mirrored once more
+    row = np.where(row > height - 1, np.maximum(last, below), row)
+    return np.asarray(
+        cv2.remap(detail.astype(np.float32), x, row.astype(np.float32), cv2.INTER_LINEAR),
+        np.float32,
+    )
 
 
 def at_border(mask: FloatArray) -> FloatArray:

@@ -22,13 +22,15 @@ _LEAST_UNIT = 96.0  # pixels of the eyes' distance on the canvas
 _UPPER_EDGE, _LOWER_EDGE = 2.6 * MM, 0.6 * MM  # below the closed lips' line
 _TONGUE_TOP, _TONGUE_FOLLOWS, _TONGUE_LIFT = 1.0 * MM, 0.52, 5.0 * MM
 _LICKS = (0.03, 0.20)  # tongueOut from which the tip begins to show, and touches the upper teeth
+_MIDDLE, _TIP_LEAST = (13, 14), 0.2  # of the lips; of a small gap, that the tip leaves to teeth
 _TIP_RISE, _TIP_OVER = 7.0 * MM, 1.6 * MM  # how low it rests; how far it covers the upper teeth
 _TEETH_BACK, _LOWER_BACK, _TONGUE_BACK = 4.0 * MM, 6.0 * MM, 14.0 * MM  # behind the lips
 _LIP_SHADE, _CORNER_SHADE = 2.4 * MM, 7.0 * MM  # lengths over which light comes in
 _DARK = np.array([0.24, 0.085, 0.075], np.float32)  # of the throat
 _ROUND = (0.15, 0.50)  # pucker or funnel from which teeth begin to, and do, recede
-_ROUNDED = 0.016  # eye distances
+_ROUNDED, _EDGE = 0.014, (0.42, 0.88)  # eye distances of blur; what of it is lip, and is not
 _WET = 0.62  # of the lips' light is left on their inner edge
+_INNER, _BOWL = 0.66, 0.04  # of its light is left within round lips; eye distances that it goes in
 _OVERLAP = 1.06  # the hole reaches so far behind the lips
 _ROUND_SHAPES = (INDEX["mouthPucker"], INDEX["mouthFunnel"])
 _TONGUE_OUT = INDEX["tongueOut"]
@@ -85,12 +87,16 @@ class Mouth:
         round_ = float(smooth(weights[list(_ROUND_SHAPES)].max(), *_ROUND))
         size = (window[0].stop - window[0].start, window[1].stop - window[1].start)
         out = np.broadcast_to(_DARK * self._lamp.colour, (*size, 3)).astype(np.float32)
-        for layer, place, lit in self._layers(face, weights, head, round_):
-            _lay(out, layer, self._origin - corner + place, lit)
+        for layer, place, lit, shown in self._layers(face, weights, head, round_):
+            _lay(out, layer, self._origin - corner + place, lit, shown)
         out *= self._shade(lips, size, round_)[..., None]
         if self._soft > 0.4:
             out = np.asarray(cv2.GaussianBlur(out, (0, 0), self._soft), np.float32)
-        share = _rounded(lips, size, _ROUNDED * self.unit)[..., None]
+        gap = float(np.ptp(lips[:, 1]))
+        if round_ > 0.01:
+            flesh = _flesh(lips, size, min(_BOWL * self.unit, 0.3 * gap))[..., None] * round_
+            out += flesh * (_INNER * self._lip - out)
+        share = _rounded(lips, size, min(_ROUNDED * self.unit, 0.1 * gap + 0.5))[..., None]
         out = share * out + (1 - share) * self._lip
         return window, np.asarray(np.clip(255 * out + 0.5, 0, 255), np.uint8)
 
@@ -105,8 +111,10 @@ class Mouth:
 
     def _layers(
         self, face: FloatArray, weights: FloatArray, head: FloatArray, round_: float
-    ) -> Iterator[tuple[Layer, FloatArray, float]]:
-        """From back to front: the layer, its place from the mouth's middle, its share of light."""
+    ) -> Iterator[tuple[Layer, FloatArray, float, float]]:
+        """From back to front: the layer, its place from the mouth's middle, its share of light, and
+        how much of it is there: teeth recede behind round lips.
+        """
         drop = self._axes @ (face[list(JAW), :2].mean(0) - self._jaw) * self._scale
         lean = np.array([-np.tan(head[1]), -np.tan(head[0])], np.float32) * self.unit
         down = np.array([0, self.unit], np.float32)
@@ -114,18 +122,25 @@ class Mouth:
         hidden = 1 - 0.85 * round_
         top = _TONGUE_TOP - _TONGUE_LIFT * licks
         place = _TONGUE_FOLLOWS * drop + top * down + _TONGUE_BACK * lean
-        yield self._tongue, place, 1 - 0.5 * round_
-        yield self._lower, drop + _LOWER_EDGE * down + _LOWER_BACK * lean, hidden
+        yield self._tongue, place, 1 - 0.5 * round_, 1
+        yield self._lower, drop + _LOWER_EDGE * down + _LOWER_BACK * lean, 1, hidden
         upper = (_UPPER_EDGE - 0.05 * round_) * down + _TEETH_BACK * lean
         if licks < 0.01:
-            yield self._upper, upper, hidden
+            yield self._upper, upper, 1, hidden
             return
         # Between the teeth: up to the upper row's edge and a little before it, from behind the
         # lower row, where it rests.
         rest = drop + (_LOWER_EDGE + _TIP_RISE) * down
-        reached = np.array([0, _UPPER_EDGE - _TIP_OVER], np.float32) * self.unit
-        yield self._upper, upper, hidden
-        yield self._tip, rest + licks * (reached - rest) + _TEETH_BACK * lean, 0.55 + 0.45 * licks
+        top, bottom = (self._on_canvas(face[list(_MIDDLE), :2]) - self._origin)[:, 1]
+        over = min((_UPPER_EDGE - _TIP_OVER) * self.unit, top + _TIP_LEAST * (bottom - top))
+        reached = np.array([0, over], np.float32)
+        yield self._upper, upper, 1, hidden
+        yield (
+            self._tip,
+            rest + licks * (reached - rest) + _TEETH_BACK * lean,
+            0.55 + 0.45 * licks,
+            1,
+        )
 
     def _on_canvas(self, points: FloatArray) -> FloatArray:
         """[n, 2] of the photo -> [n, 2] of the canvas."""
@@ -158,16 +173,27 @@ def _edge(columns: FloatArray, points: FloatArray) -> FloatArray:
     return np.asarray(np.interp(columns, *points[order].T), np.float32)
 
 
-def _lay(out: FloatArray, layer: Layer, at: FloatArray, share: float) -> None:
+def _lay(out: FloatArray, layer: Layer, at: FloatArray, share: float, shown: float) -> None:
     """Put a layer with its origin `at` over `out` [h, w, 3], in place.
 
-    `share` of its light is left; its cover stays.
+    `share` of its light is left; `shown` of all of it is there.
     """
     shift = at - layer.origin
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-    moved = cv2.warpAffine(layer.pixels, matrix, out.shape[1::-1])
+    moved = np.float32(shown) * cv2.warpAffine(layer.pixels, matrix, out.shape[1::-1])
     out *= 1 - moved[..., 3:]
     out += np.float32(share) * moved[..., :3]
+
+
+def _flesh(lips: FloatArray, size: tuple[int, int], soft: float) -> FloatArray:
+    """How much of each pixel [h, w] is the inside of round lips: a bowl, lit from above."""
+    inside = np.zeros(size, np.uint8)
+    cv2.fillPoly(inside, [np.rint(16 * lips).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    deep = cv2.GaussianBlur(inside, (0, 0), soft) / np.float32(255)
+    rows = np.arange(size[0], dtype=np.float32)[:, None]
+    top, bottom = float(lips[:, 1].min()), float(lips[:, 1].max())
+    low = np.clip((rows - top) / max(bottom - top, 1), 0, 1)
+    return np.asarray((0.45 + 0.55 * low) * (1 - smooth(deep, 0.45, 0.92)), np.float32)
 
 
 def _rounded(lips: FloatArray, size: tuple[int, int], soft: float) -> FloatArray:
@@ -175,4 +201,4 @@ def _rounded(lips: FloatArray, size: tuple[int, int], soft: float) -> FloatArray
     inside = np.zeros(size, np.uint8)
     cv2.fillPoly(inside, [np.rint(16 * lips).astype(np.int32)], 255, cv2.LINE_AA, 4)
     blurred = cv2.GaussianBlur(inside, (0, 0), soft)
-    return smooth(blurred / np.float32(255), 0.30, 0.62)
+    return smooth(blurred / np.float32(255), *_EDGE)

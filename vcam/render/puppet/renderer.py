@@ -19,9 +19,9 @@ from vcam.media import BlendshapeFace, Frame, Image, Motion
 from vcam.photo.cutout import backdrop, cleaned
 from vcam.photo.enrolled import EnrolledPhoto, read_enrolled_photo
 from vcam.photo.landmarks import IBUG
+from vcam.photo.shoulders import ended
 from vcam.render.puppet.body import Body
 from vcam.render.puppet.draw import Drawing, over
-from vcam.render.puppet.shoulders import ended
 from vcam.render.puppet.texture import Texture
 
 TURN_LIMIT = np.radians([12.0, 14.0, 14.0]).astype(np.float32)

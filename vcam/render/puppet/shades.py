@@ -21,6 +21,7 @@ _LEAST, _MOST, _OWN = 0.30, 1.15, 0.35  # of the lamp; share of its colour that 
 _FOLDS = ((129, 203, 206, 216, 212), (358, 423, 426, 436, 432))
 _APPLES = (50, 280)
 _FOLD_WIDE, _APPLE_WIDE = 0.028, 0.15  # eye distances
+_DEEPER = 0.8  # power of a lip's hue that is more on the wet side
 _DEEP, _BRIGHT = 0.26, 0.055  # shares of the light that a full smile takes and gives
 _SMILES = tuple(
     tuple(INDEX[f"{name}{side}"] for name in ("mouthSmile", "cheekSquint"))
@@ -45,10 +46,11 @@ def lamp_of(face: AlignedFace) -> Lamp:
 
 
 def lips_of(face: AlignedFace) -> FloatArray:
-    """The colour of the lips' red [3], 0..1."""
-    red = face.points[list(RED_LIPS[0])]
+    """The colour of the lips' red on their wet side [3], 0..1: deeper than what is seen of it."""
+    red = face.points[list(RED_LIPS[1])]
     colours = sampled(face.pixels.astype(np.float32), red)
-    return np.asarray(np.median(colours, axis=0) / 255, np.float32)
+    seen = np.median(colours, axis=0) / 255
+    return np.asarray(seen * (seen / max(float(seen.max()), 0.05)) ** _DEEPER, np.float32)
 
 
 class Fold:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vcam.render.puppet.shoulders import ended
+from vcam.photo.shoulders import ended
 
 SIZE = 256
 

@@ -1,4 +1,4 @@
-"""Shoulders that the portrait's side cuts: they end before it, as an upper arm does.
+"""Shoulders that the photo's side cuts: they end before it, as an upper arm does.
 
 In a picture that is wider than the portrait a cut shoulder would stand beside nothing.
 """
@@ -16,7 +16,7 @@ _ROUND = 0.55  # how far in an arm begins to fall, in heights of the cut
 
 
 def ended(alpha: Image) -> Image:
-    """Cover [size, size] of a person whose shoulders leave by the lower edge alone."""
+    """Cover [side, width] of a person whose shoulders leave by the lower edge alone."""
     left = _arm(alpha)
     right = _arm(alpha[:, ::-1])[:, ::-1]
     share = np.minimum(left, right)
@@ -24,7 +24,7 @@ def ended(alpha: Image) -> Image:
 
 
 def _arm(alpha: Image) -> FloatArray:
-    """What is left of each pixel [size, size], 0..1, when the left side is mended."""
+    """What is left of each pixel [size, width], 0..1, when the left side is mended."""
     size = len(alpha)
     share = np.ones(alpha.shape, np.float32)
     cut = _height(alpha[:, 0])
