@@ -102,6 +102,12 @@ def test_on_windows_the_quotes_are_those_of_its_shells(monkeypatch, python):
     assert install.extra("face").endswith(' install "vcam-avatar[face]"')
 
 
+@unix
+def test_a_folder_on_a_drive_of_windows_is_named_as_there(monkeypatch):
+    came_from(monkeypatch, Distribution("file:///C:/v%20cam", editable=True))
+    assert install.extra("face").endswith(" install -e 'C:/v cam[face]'")
+
+
 @pytest.mark.slow  # starts pip
 def test_the_advised_command_is_one_that_pip_understands(monkeypatch):
     monkeypatch.undo()

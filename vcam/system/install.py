@@ -11,7 +11,7 @@ import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from vcam import access
 
@@ -50,8 +50,6 @@ def _asked(name: str) -> str:
 
 def _origin() -> tuple[Path | None, bool]:
     """The folder that it was installed from, if it was one, and whether it runs from there."""
-    from urllib.request import url2pathname  # knows the drives of Windows; loads TLS
-
     try:
         told = metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
     except metadata.PackageNotFoundError:  # run from a clone that nobody has installed
@@ -60,7 +58,8 @@ def _origin() -> tuple[Path | None, bool]:
     url = urlsplit(found.get("url", ""))
     if url.scheme != "file":
         return None, False
-    return Path(url2pathname(url.path)), bool(found.get("dir_info", {}).get("editable"))
+    path = re.sub(r"^/(?=[A-Za-z]:)", "", unquote(url.path))  # file:///C:/ is a drive of Windows
+    return Path(path), bool(found.get("dir_info", {}).get("editable"))
 
 
 def _seen(path: Path) -> str:
