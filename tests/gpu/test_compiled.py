@@ -56,6 +56,16 @@ def test_torch_and_triton_keep_their_kernels_there(cache):
         assert has_mode(Path(path), 0o700)
 
 
+def test_cublas_is_given_little_room_unless_somebody_asked_for_more(cache, monkeypatch):
+    name, little = compiled.WORKSPACE
+    monkeypatch.delenv(name, raising=False)
+    compiled.use()
+    assert os.environ[name] == little
+    monkeypatch.setenv(name, ":4096:8")
+    compiled.use()
+    assert os.environ[name] == ":4096:8"
+
+
 def test_torch_compiles_into_it(cache):
     """In a process of its own, because torch reads the variable once."""
     code = (

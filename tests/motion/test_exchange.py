@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from tests.motion.tiny_artalk import tiny_net  # noqa: E402 - after the skip
 from vcam.motion.artalk.exchange import Exchange  # noqa: E402
 from vcam.motion.artalk.fast import FastDecoder  # noqa: E402
-from vcam.motion.artalk.modes import Talk, live_decoder  # noqa: E402
+from vcam.motion.artalk.modes import Talk, Window, live_decoder  # noqa: E402
 from vcam.motion.artalk.sliding import TalkSettings  # noqa: E402
 from vcam.nets.artalk import SAMPLES  # noqa: E402
 
@@ -45,6 +45,36 @@ def agrees(device, graph, hops):
 
 def test_an_exchange_is_the_decoding():
     agrees(CPU, graph=True, hops=3)
+
+
+def test_the_host_listens_for_a_voice_while_the_device_decodes():
+    talk = Talk(live_decoder(tiny_net(), 1, CPU), tiny_net().style(None), TalkSettings())
+    order, vad, begin = [], talk._vad.step, talk._exchange.begin
+
+    def heard(block):
+        order.append("voice")
+        return vad(block)
+
+    def begun(*given):
+        order.append("begun")
+        coming = begin(*given)
+        return lambda: order.append("come") or coming()
+
+    talk._vad.step, talk._exchange.begin = heard, begun
+    assert len(talk.step(np.zeros(640 * 5, np.float32))) == 3
+    assert order == ["voice"] * 2 + ["begun", "voice", "come"] * 3
+
+
+def test_a_window_is_the_last_four_seconds_however_long_it_goes_on():
+    window, sound = Window(), np.arange(640 * 320, dtype=np.float32)
+    assert not window.samples.any()
+    for index in range(320):
+        window.take(sound[640 * index : 640 * (index + 1)])
+        end = 640 * (index + 1)
+        np.testing.assert_array_equal(
+            window.samples[-min(end, SAMPLES) :], sound[max(0, end - SAMPLES) : end]
+        )
+    assert len(window.samples) == SAMPLES
 
 
 @pytest.mark.gpu

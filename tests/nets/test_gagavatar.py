@@ -174,3 +174,16 @@ def test_another_models_checkpoint_is_refused_by_name(net, tmp_path):
 def test_a_photo_of_the_wrong_shape_is_a_mistake_of_ours(net, features):
     with pytest.raises(AssertionError):
         net.upsampler(features[:, :16])
+
+
+def test_narrow_layers_convolve_in_another_way_to_the_same_picture(net, features):
+    from vcam.render.gagavatar.upsample import quicken
+
+    own = StyleUnet(SMALL.renderer).eval()
+    own.load_state_dict(net.upsampler.state_dict())
+    told = repr(own)
+    quicken(own)
+    with torch.inference_mode():
+        torch.testing.assert_close(own(features), net.upsampler(features), rtol=0, atol=2e-5)
+    assert "its own convolution" in repr(own)  # kept kernels are named by it
+    assert "its own convolution" not in told

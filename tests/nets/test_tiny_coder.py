@@ -88,3 +88,15 @@ def test_another_network_is_refused(tmp_path):
         tiny_coder.load_tiny(tmp_path)
     with pytest.raises(WeightsError, match="no layer of the original decoder"):
         tiny_coder.respelled("decoder", {"conv_in.weight": torch.zeros(1)})
+
+
+def test_in_a_launch_a_convolution_it_is_the_same():
+    from vcam.mouth.musetalk.fused_tiny import FusedTiny
+    from vcam.nets.musetalk import unit
+
+    coder, (pixels, latents) = tiny_coder.build_tiny(state()), pictures()
+    fused = FusedTiny(coder)
+    with torch.inference_mode():
+        torch.testing.assert_close(fused.encode(pixels), coder.encode(pixels), rtol=0, atol=1e-5)
+        expected = unit(coder.decode(latents))
+        torch.testing.assert_close(fused.picture(latents), expected, rtol=0, atol=1e-5)

@@ -45,6 +45,7 @@ class Decimator:
 
     def __init__(self) -> None:
         self._taps = _low_pass()
+        self._room = np.zeros((0, _TAPS), np.float32)  # products of a step: fresh memory is slow
         self.reset()
 
     def reset(self) -> None:
@@ -61,5 +62,8 @@ class Decimator:
         windows = np.lib.stride_tricks.sliding_window_view(pending, _TAPS)[::FACTOR]
         self._state.pending = pending[FACTOR * len(windows) :].copy()
         # Not a matrix product: BLAS sums in an order that depends on the number of rows.
-        heard: FloatArray = (windows * self._taps).sum(axis=1, dtype=np.float32)
+        if len(self._room) < len(windows):
+            self._room = np.empty(windows.shape, np.float32)
+        products = np.multiply(windows, self._taps, out=self._room[: len(windows)])
+        heard: FloatArray = products.sum(axis=1, dtype=np.float32)
         return heard

@@ -36,6 +36,7 @@ _LAGS = slice(RATE // 400, RATE // 60)  # of a human voice, samples
 _PERIODIC = 0.5  # of the sound's own power
 _VOICED = 2  # frames of the last _ATTACK that the voice must be on in
 _HANGOVER = 22  # frames: stays open over the closure of a long stop
+_OVERLAP = 1 - np.arange(_PITCH_WINDOW) / _PITCH_WINDOW  # of a stretch with itself, by lag
 
 
 def _silence() -> FloatArray:
@@ -49,7 +50,8 @@ class _VadState:
     detector: webrtcvad.Vad = field(default_factory=lambda: webrtcvad.Vad(_MODE))
     pending: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
     window: FloatArray = field(default_factory=_silence)  # the last 30 ms
-    decibels: deque[float] = field(default_factory=lambda: deque(maxlen=_MEMORY))
+    decibels: FloatArray = field(default_factory=lambda: np.zeros(_MEMORY, np.float32))
+    heard: int = 0  # frames, of which the last _MEMORY are in `decibels`, in a ring
     voiced: deque[bool] = field(default_factory=lambda: deque(maxlen=_ATTACK))
     votes: int = 0  # frames in favour
     hold: int = 0  # frames that the gate stays open yet
@@ -59,8 +61,7 @@ def _periodic(window: FloatArray) -> bool:
     """Whether [n] repeats itself at the pitch of a voice."""
     spectrum = np.fft.rfft(window - window.mean(), 2 * len(window))
     likeness = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)[: len(window)]
-    overlap = 1 - np.arange(len(window)) / len(window)
-    peak = np.max(likeness[_LAGS] / overlap[_LAGS])
+    peak = np.max(likeness[_LAGS] / _OVERLAP[_LAGS])
     return bool(peak > _PERIODIC * likeness[0])
 
 
@@ -99,12 +100,13 @@ class VoiceActivity:
         return state.votes >= _WHISPER or (voice and state.votes >= _ATTACK)
 
     def _stands_out(self, decibels: float) -> bool:
-        heard = self._state.decibels
-        heard.append(decibels)
-        floor = _QUIET_DB
-        if len(heard) >= _FIRST:
-            rank = int(_FLOOR_SHARE * len(heard))
-            floor = float(np.partition(np.array(heard, np.float32), rank)[rank])
+        state = self._state
+        state.decibels[state.heard % _MEMORY] = decibels
+        state.heard += 1
+        count, floor = min(state.heard, _MEMORY), _QUIET_DB
+        if count >= _FIRST:
+            rank = int(_FLOOR_SHARE * count)
+            floor = float(np.partition(state.decibels[:count], rank)[rank])
         return decibels > max(floor + _ABOVE_FLOOR_DB, _LEAST_DB)
 
     def _sounds_like_speech(self, frame: FloatArray) -> bool:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vcam import clock
+from vcam.bench.figures import Figures, rounded
 from vcam.engine import networks
 from vcam.engine.degradation import FULL, Level
 from vcam.engine.engine import Engine
 from vcam.engine.pipeline import Pipeline
 from vcam.media import AudioChunk, FloatArray, Frame, Motion, frame_ticks
-from vcam.monitor.stats import Quantiles, Series
+from vcam.monitor.stats import Series
 from vcam.profiles.profile import Profile
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ MIB = 2**20
 HOP = frame_ticks(25)  # ticks of sound that one of ARTalk's motions takes
 WARM = 20  # calls before timing
 LOOK = 0.1  # seconds between two looks at the GPU
-
-Figures = dict[str, Any]
 
 
 class GpuLooks:
@@ -289,13 +288,8 @@ def _quantiles(took: list[float]) -> dict[str, float]:
     series = Series(len(took) or 1)
     for value in took:
         series.add(value)
-    return _rounded(series.quantiles())
+    return rounded(series.quantiles())
 
 
 def _by_name(stages: dict[str, Series]) -> dict[str, dict[str, float]]:
-    return {name: _rounded(series.quantiles()) for name, series in stages.items()}
-
-
-def _rounded(of: Quantiles) -> dict[str, float]:
-    return {"p50": round(of.p50, 3), "p95": round(of.p95, 3), "p99": round(of.p99, 3),
-            "count": of.count}  # fmt: skip
+    return {name: rounded(series.quantiles()) for name, series in stages.items()}

@@ -19,28 +19,25 @@ import numpy as np
 from vcam import clock
 from vcam.audio.microphone import WavFile
 from vcam.audio.wav import read_wav
+from vcam.bench.figures import Figures, rounded
+from vcam.bench.overheard import ALL, Overheard
 from vcam.camera.memory import MemoryCamera
 from vcam.engine.degradation import SOFT
-from vcam.engine.engine import Engine, Finished
+from vcam.engine.engine import Engine
 from vcam.engine.failover import alone
 from vcam.errors import EngineError
 from vcam.film.render import frames_of
 from vcam.gpu import compiled, device, part
-from vcam.link import EngineLink
 from vcam.link.child import ChildLink
 from vcam.live.session import Session
-from vcam.media import AudioChunk, FloatArray, milliseconds
+from vcam.media import FloatArray, milliseconds
 from vcam.monitor import terminal
-from vcam.monitor.stats import EngineStatus, Quantiles, Series, Snapshot, Stopwatch
-from vcam.motion.gestures import Begun
+from vcam.monitor.stats import Series, Snapshot, Stopwatch
 from vcam.profiles.profile import Profile
 from vcam.system import opencv as cv2
 
 LONGEST_START = 400.0  # seconds: compilers take a minute or two
 MOST_RESTARTS = 2  # before the engine ever was live
-ALL = 2**20  # values kept of each series: hours
-
-Figures = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,64 +75,6 @@ class Report:
     def as_json(self) -> Figures:
         """Everything for programs."""
         return self.figures | ({"failed": self.failed} if self.failed else {})
-
-
-class Overheard:
-    """A link whose frames are looked at on their way."""
-
-    def __init__(self, link: EngineLink) -> None:
-        self._link = link
-        self.stages: dict[str, Series] = {}
-        self.since: float | None = None  # monotonic time of the first frame
-        self._began = clock.now()
-        self._notes: list[tuple[str, float]] = []  # what the engine did, and since when
-
-    def receive(self, shown: int, wait: float) -> list[Finished]:
-        """As the link's."""
-        frames = self._link.receive(shown, wait)
-        if self.since is None:
-            self._note(self._link.status().note)
-        for frame in frames:
-            self.since = self.since or clock.now()
-            for name, taken in frame.took.items():
-                self.stages.setdefault(name, Series(ALL)).add(taken)
-        return frames
-
-    def start(self) -> dict[str, float]:
-        """Seconds of each step of the engine's start, up to the first frame."""
-        ends = [*(since for _, since in self._notes[1:]), self.since or clock.now()]
-        steps = zip(self._notes, ends, strict=True)
-        return {note: round(end - since, 2) for (note, since), end in steps}
-
-    def _note(self, note: str) -> None:
-        if not self._notes:
-            self._notes.append(("its process", self._began))
-        if note and note != self._notes[-1][0]:
-            self._notes.append((note, clock.now()))
-
-    def send(self, sound: AudioChunk) -> None:
-        """As the link's."""
-        self._link.send(sound)
-
-    def rest(self, resting: bool) -> None:
-        """As the link's."""
-        self._link.rest(resting)
-
-    def express(self, gesture: Begun) -> None:
-        """As the link's."""
-        self._link.express(gesture)
-
-    def status(self) -> EngineStatus:
-        """As the link's."""
-        return self._link.status()
-
-    def mend(self) -> None:
-        """As the link's."""
-        self._link.mend()
-
-    def close(self) -> None:
-        """As the link's."""
-        self._link.close()
 
 
 def measure(
@@ -177,7 +116,7 @@ def live(asked: Asked, say: Callable[[str], None]) -> Figures:
     figures = {**last.as_json(), "ready_s": round(ready[0], 1) if ready else None}
     figures["start_s"] = steps = link.start()
     figures["first_frame_s"] = round(sum(steps.values()), 1) if link.since else None
-    figures["stages_ms"] = {name: _rounded(s.quantiles()) for name, s in link.stages.items()}
+    figures["stages_ms"] = {name: rounded(s.quantiles()) for name, s in link.stages.items()}
     if looks is not None:
         figures["gpu"] = looks.close(since) | _busy(link.stages, clock.now() - since)
     return figures
@@ -219,7 +158,7 @@ def cost(asked: Asked) -> Figures:
         for name, taken in finished.took.items():
             stages.setdefault(name, Series()).add(taken)
     spent = time.thread_time() - start
-    quantiles = {name: _rounded(series.quantiles()) for name, series in stages.items()}
+    quantiles = {name: rounded(series.quantiles()) for name, series in stages.items()}
     return {
         "stages_ms": quantiles,
         "frames": frames,
@@ -297,8 +236,3 @@ def _voice(asked: Asked) -> FloatArray:
     """Enough of the voice for the frames asked for, pauses included."""
     samples = read_wav(asked.voice).samples
     return np.resize(samples, int(48_000 * (2 + 2 * asked.frames / asked.fps)))
-
-
-def _rounded(of: Quantiles) -> dict[str, float]:
-    return {"p50": round(of.p50, 3), "p95": round(of.p95, 3), "p99": round(of.p99, 3),
-            "count": of.count}  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from vcam.bench.measure import Figures, Report
+from vcam.bench.figures import Figures
+from vcam.bench.measure import Report
 
 
 def table(report: Report) -> Table:

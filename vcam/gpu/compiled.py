@@ -24,6 +24,9 @@ from vcam import places
 SOURCES = ("nets", "motion", "render", "mouth")  # what is compiled is written there
 UNUSED = 30 * 86_400.0  # seconds after which what was compiled is forgotten
 FOLDERS = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
+# What cuBLAS scratches, for each stream; on a large GPU torch would give it 32 MiB, here 8 as on a
+# small one. Whoever has asked for another size keeps it.
+WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:2:16:8")
 
 
 def folder() -> Path:
@@ -32,7 +35,9 @@ def folder() -> Path:
 
 
 def use() -> None:
-    """Have torch and Triton keep their kernels in our folder; before torch is imported."""
+    """Have torch and Triton keep their kernels in our folder, and cuBLAS take little memory; before
+    torch is imported."""
+    os.environ.setdefault(*WORKSPACE)
     for variable, name in FOLDERS.items():
         path = folder() / name
         path.mkdir(mode=0o700, exist_ok=True)

@@ -6,10 +6,11 @@ with quaternion curves" (SIGGRAPH 1985).
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vcam.media import (
     AudioChunk,
@@ -96,15 +97,14 @@ def between(first: Motion, second: Motion, at: int) -> Motion:
 def slerp(first: FloatArray, second: FloatArray, share: float) -> FloatArray:
     """Between two axis-angle rotations [3] along the shorter arc, at an even pace."""
     start, end = _quaternion(first), _quaternion(second)
-    cosine = float(start @ end)
+    cosine = sum(a * b for a, b in zip(start, end, strict=True))
     if cosine < 0:  # the same rotation, the short way round
-        end, cosine = -end, -cosine
-    angle = float(np.arccos(min(cosine, 1.0)))
-    if angle < 1e-6:
-        mixed = (1 - share) * start + share * end
-    else:
-        mixed = (np.sin((1 - share) * angle) * start + np.sin(share * angle) * end) / np.sin(angle)
-    return _axis_angle(mixed / np.linalg.norm(mixed))
+        end, cosine = tuple(-part for part in end), -cosine
+    angle = math.acos(min(cosine, 1.0))
+    before, after = 1 - share, share
+    if angle >= 1e-6:
+        before, after = (math.sin(part * angle) / math.sin(angle) for part in (before, after))
+    return _axis_angle([before * a + after * b for a, b in zip(start, end, strict=True)])
 
 
 def _face(
@@ -122,19 +122,17 @@ def _line(first: FloatArray, second: FloatArray, share: float) -> FloatArray:
     return (first + np.float32(share) * (second - first)).astype(np.float32)
 
 
-def _quaternion(rotation: FloatArray) -> NDArray[np.float64]:
-    """Axis-angle [3] -> unit quaternion [4], w first."""
-    wide = rotation.astype(np.float64)
-    half = 0.5 * np.linalg.norm(wide)
-    # sinc(0) = 1: no rotation needs no case of its own.
-    return np.concatenate([[np.cos(half)], 0.5 * np.sinc(half / np.pi) * wide])
+def _quaternion(rotation: FloatArray) -> tuple[float, ...]:
+    """Axis-angle [3] -> unit quaternion [4], w first. Four numbers are no work for NumPy."""
+    x, y, z = (float(part) for part in rotation)
+    half = 0.5 * math.sqrt(x * x + y * y + z * z)
+    scale = 0.5 * math.sin(half) / half if half else 0.5
+    return math.cos(half), scale * x, scale * y, scale * z
 
 
-def _axis_angle(quaternion: NDArray[np.float64]) -> FloatArray:
-    """Unit quaternion [4] -> axis-angle [3] of at most half a turn."""
-    if quaternion[0] < 0:
-        quaternion = -quaternion
-    length = float(np.linalg.norm(quaternion[1:]))
-    angle = 2 * np.arctan2(length, quaternion[0])
-    scale = angle / length if length > 1e-12 else 2.0
-    return (scale * quaternion[1:]).astype(np.float32)
+def _axis_angle(quaternion: Sequence[float]) -> FloatArray:
+    """A quaternion [4] of any length but 0 -> axis-angle [3] of at most half a turn."""
+    w, x, y, z = quaternion if quaternion[0] >= 0 else [-part for part in quaternion]
+    length = math.sqrt(x * x + y * y + z * z)
+    scale = 2 * math.atan2(length, w) / length if length > 1e-12 else 2.0
+    return np.array([scale * x, scale * y, scale * z], np.float32)

@@ -249,15 +249,15 @@ class Inpainter(nn.Module):
 
         NaN where half precision overflowed, so that it cannot pass for white.
         """
-        return _unit(self.coder.decode(latents))
+        return unit(self.coder.decode(latents))
 
     def tiny_picture(self, latents: Tensor) -> Tensor:
         """The same by the second coder."""
         assert self.tiny is not None
-        return _unit(self.tiny.decode(latents))
+        return unit(self.tiny.decode(latents))
 
 
-def _unit(pixels: Tensor) -> Tensor:
+def unit(pixels: Tensor) -> Tensor:
     """-1..1 -> 0..1, NaN where it is not finite."""
     return torch.where(pixels.isfinite(), (pixels / 2.0 + 0.5).clamp(0.0, 1.0), math.nan)
 

@@ -14,13 +14,61 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, TypeAlias, cast
+from typing import Literal, Protocol, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, leaky_relu
 
 Noise: TypeAlias = Literal["stored", "fresh", "none"]
+
+
+class Convolve(Protocol):
+    """A 3 x 3 convolution and what follows it."""
+
+    def __call__(
+        self,
+        feat: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        slope: float = 1.0,
+        noise: Tensor | None = None,
+        strength: Tensor | None = None,
+        times: Tensor | None = None,
+        plus: Tensor | None = None,
+    ) -> Tensor:
+        """feat [B, in, s, s] -> [B, out, s, s]: convolved, + bias [out], + noise [.., s, s] *
+        strength [], what is negative times `slope`, * times, + plus, each as far as it is given."""
+        ...
+
+
+def convolved(
+    feat: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    slope: float = 1.0,
+    noise: Tensor | None = None,
+    strength: Tensor | None = None,
+    times: Tensor | None = None,
+    plus: Tensor | None = None,
+) -> Tensor:
+    """See `Convolve`; one step after the other."""
+    out = conv2d(feat, weight, bias, padding=1)
+    if noise is not None and strength is not None:
+        out = out + noise * strength
+    out = out if slope == 1.0 else leaky_relu(out, slope)
+    out = out if times is None else out * times
+    return out if plus is None else out + plus
+
+
+class Narrow(nn.Module):
+    """A layer that may be given another way to convolve: few channels on a large map."""
+
+    convolve: Convolve | None = None
+
+    def extra_repr(self) -> str:
+        """What its weights do not tell; kept kernels are named by it."""
+        return "" if self.convolve is None else "its own convolution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +116,8 @@ class StyleUnet(nn.Module):
         self.final_conv = nn.Conv2d(body[0], body[0], 3, padding=1)
         self.final_linear = nn.Linear(body[0] * 16, config.style)
         self.conv_body_up = nn.ModuleList(ResBlock(*pair, 2.0) for pair in pairwise(body))
-        self.condition_scale = nn.ModuleList(_condition(width) for width in body[1:])
-        self.condition_shift = nn.ModuleList(_condition(width) for width in body[1:])
+        self.condition_scale = nn.ModuleList(Condition(width) for width in body[1:])
+        self.condition_shift = nn.ModuleList(Condition(width) for width in body[1:])
         # In the checkpoint for an auxiliary training loss; never used here.
         self.toRGB = nn.ModuleList(nn.Conv2d(width, 3, 1) for width in body[1:])
         self.stylegan_decoder = StyleDecoder(config)
@@ -125,7 +173,7 @@ class StyleUnet(nn.Module):
                     tensor.data = _channels_last(tensor.data.to(dtype))
 
 
-class ResBlock(nn.Module):
+class ResBlock(Narrow):
     """Two convolutions with a resize between them, and a 1 x 1 shortcut."""
 
     def __init__(self, channels_in: int, channels_out: int, factor: float) -> None:
@@ -137,9 +185,9 @@ class ResBlock(nn.Module):
 
     def forward(self, feat: Tensor) -> Tensor:
         """feat [B, in, s, s] -> [B, out, s * factor, s * factor]."""
-        inner = _resize(_lrelu(self.conv1(feat)), self.factor)
-        out: Tensor = _lrelu(self.conv2(inner)) + self._shortcut(feat)
-        return out
+        run, (first, last) = self.convolve or convolved, (_affine(self.conv1), _affine(self.conv2))
+        inner = _resize(run(feat, *first, 0.2), self.factor)
+        return run(inner, *last, 0.2, plus=self._shortcut(feat))
 
     def _shortcut(self, feat: Tensor) -> Tensor:
         """A 1 x 1 convolution and a bilinear resize commute: do it where the map is smaller."""
@@ -187,9 +235,11 @@ class StyleDecoder(nn.Module):
         scales, gains = self._styles(latent, stages.style_code.dtype)
         convs, rgbs = self._convs(), self._rgbs()
 
-        def conv(index: int, feat: Tensor) -> Tensor:
+        def conv(
+            index: int, feat: Tensor, times: Tensor | None = None, plus: Tensor | None = None
+        ) -> Tensor:
             noise_map = self._noise(index, feat, noise)
-            out: Tensor = convs[index](feat, scales[index], gains[index], noise_map)
+            out: Tensor = convs[index](feat, scales[index], gains[index], noise_map, times, plus)
             return out
 
         rgb_scales = scales[len(convs) :]
@@ -197,7 +247,7 @@ class StyleDecoder(nn.Module):
         feat = conv(0, feat.to(stages.style_code.dtype))
         picture: Tensor = rgbs[0](feat, rgb_scales[0])
         for level, (scale, shift) in enumerate(zip(stages.scales, stages.shifts, strict=True)):
-            feat = conv(2 * level + 1, _resize(feat, 2.0)) * scale + shift
+            feat = conv(2 * level + 1, _resize(feat, 2.0), scale, shift)
             feat = conv(2 * level + 2, feat)
             picture = rgbs[level + 1](feat, rgb_scales[level + 1]) + _resize(picture, 2.0)
         return picture
@@ -305,7 +355,7 @@ class ModulatedConv(nn.Module):
         return conv2d(feat * scale, self.weight[0], padding=self.weight.shape[-1] // 2)
 
 
-class StyleConv(nn.Module):
+class StyleConv(Narrow):
     """Modulated 3 x 3 convolution, demodulated; noise, bias and leaky ReLU."""
 
     def __init__(self, channels_in: int, channels_out: int, style: int) -> None:
@@ -314,12 +364,29 @@ class StyleConv(nn.Module):
         self.weight = nn.Parameter(torch.zeros(1))  # strength of the noise
         self.bias = nn.Parameter(torch.zeros(1, channels_out, 1, 1))
 
-    def forward(self, feat: Tensor, scale: Tensor, gain: Tensor, noise: Tensor | None) -> Tensor:
-        """feat [B, in, s, s], scale [B, in, 1, 1], gain [B, out, 1, 1] -> [B, out, s, s]."""
+    def forward(
+        self,
+        feat: Tensor,
+        scale: Tensor,
+        gain: Tensor,
+        noise: Tensor | None,
+        times: Tensor | None = None,
+        plus: Tensor | None = None,
+    ) -> Tensor:
+        """feat [B, in, s, s], scale [B, in, 1, 1], gain [B, out, 1, 1] -> [B, out, s, s], in the
+        end * times + plus, where these are given."""
+        if self.convolve is not None and len(feat) == 1:
+            # Few weights: modulating them costs less than modulating the map.
+            weight = self.modulated_conv.weight[0] * (scale[0] * gain[0][:, None])
+            return self.convolve(
+                feat, weight, self.bias.flatten(), 0.2, noise, self.weight, times, plus
+            )
         out: Tensor = self.modulated_conv(feat, scale) * gain
         if noise is not None:
             out = out + noise * self.weight
-        return _lrelu(out + self.bias)
+        out = _lrelu(out + self.bias)
+        out = out if times is None else out * times
+        return out if plus is None else out + plus
 
 
 class ToRgb(nn.Module):
@@ -357,12 +424,26 @@ def _padded(tensors: list[Tensor]) -> Tensor:
     return out
 
 
-def _condition(width: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(width, width, 3, padding=1),
-        nn.LeakyReLU(0.2),
-        nn.Conv2d(width, 2 * width, 3, padding=1),
-    )
+class Condition(nn.Sequential, Narrow):
+    """Two convolutions that make a map's scales or shifts."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(width, 2 * width, 3, padding=1),
+        )
+
+    def forward(self, feat: Tensor) -> Tensor:
+        """feat [B, width, s, s] -> [B, 2 width, s, s]."""
+        run, (first, last) = self.convolve or convolved, (_affine(self[0]), _affine(self[2]))
+        return run(run(feat, *first, 0.2), *last)
+
+
+def _affine(layer: nn.Module) -> tuple[Tensor, Tensor]:
+    assert isinstance(layer, nn.Conv2d), type(layer)
+    assert layer.bias is not None
+    return layer.weight, layer.bias
 
 
 def _lrelu(feat: Tensor) -> Tensor:

@@ -38,6 +38,10 @@ class Exchange:
     def __call__(self, window: FloatArray, past: FloatArray, floor: float) -> FloatArray:
         """window [64000], past [1, 100, 106], the least deviation -> motion [1, 100, 106], which
         the next call overwrites."""
+        return self.begin(window, past, floor)()
+
+    def begin(self, window: FloatArray, past: FloatArray, floor: float) -> Callable[[], FloatArray]:
+        """The same, begun: the host may do something else until it asks for what comes."""
         there = self._there.numpy()[0]
         there[:SAMPLES] = window
         there[SAMPLES:-1] = past.reshape(-1)
@@ -46,6 +50,9 @@ class Exchange:
         if self._cuda and not self._graph:  # a graph has its own copy on the device
             packed = packed.to(self._device, non_blocking=True)
         self._back.copy_(self._run(packed), non_blocking=True)
+        return self._come
+
+    def _come(self) -> FloatArray:
         if self._cuda:
             torch.cuda.current_stream(self._device).synchronize()
         motion: FloatArray = self._back.numpy()

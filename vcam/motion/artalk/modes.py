@@ -114,9 +114,29 @@ class Broadcast:
         return np.repeat(state.past[0, -1:].cpu().numpy(), WINDOW, axis=0)
 
 
+class Window:
+    """The last four seconds of sound, one stretch of memory that moves on through a larger one."""
+
+    def __init__(self) -> None:
+        self._room, self._end = np.zeros(2 * SAMPLES, np.float32), SAMPLES
+
+    @property
+    def samples(self) -> FloatArray:
+        """[64000], which the next blocks leave alone for some seconds."""
+        return self._room[self._end - SAMPLES : self._end]
+
+    def take(self, block: FloatArray) -> None:
+        """The next samples, at most four seconds of them."""
+        if self._end + len(block) > len(self._room):
+            self._room[:SAMPLES] = self.samples.copy()
+            self._end = SAMPLES
+        self._room[self._end : self._end + len(block)] = block
+        self._end += len(block)
+
+
 @dataclass
 class _TalkState:
-    window: FloatArray  # [64000], the last four seconds
+    window: Window
     stitcher: Stitcher
     loudness: Loudness
     features: Tensor | None = None  # [1, 199, C], when convolutions are cached
@@ -148,7 +168,7 @@ class Talk:
         cuda = fast.device.type == "cuda"
         self._settings, self._style, self.behind = settings, style.to(fast.device), settings.behind
         self._fast, self._vad = fast, VoiceActivity()
-        self._decode = Exchange(fast.decode, self._style, fast.device, graph)
+        self._exchange = Exchange(fast.decode, self._style, fast.device, graph)
         self._next: Callable[..., tuple[Tensor, Tensor]] = cuda_graph(
             fast.decode_next, cuda and graph
         )
@@ -158,7 +178,7 @@ class Talk:
         """Silence came before, and a face that had not moved."""
         self._vad.reset()
         self._state = _TalkState(
-            np.zeros(SAMPLES, np.float32),
+            Window(),
             Stitcher(self._settings, (1,)),
             Loudness(self._settings.loudness_floor, self._settings.voice_level),
         )
@@ -188,38 +208,44 @@ class Talk:
         return []
 
     def _hear(self, block: FloatArray) -> list[Decoded]:
-        """One frame of sound [640]."""
+        """One frame of sound [640]. While the device decodes it, the host listens for a voice: what
+        it learns of the speaker's level is the next window's floor."""
         state, settings = self._state, self._settings
-        state.window = np.concatenate([state.window[_HOP:], block])
-        state.loudness.step(state.window, any(self._vad.step(block)))
+        state.window.take(block)
         state.heard += 1
         ready = state.heard - settings.behind
-        if ready < 0 or ready % settings.hop:
+        coming = None if ready < 0 or ready % settings.hop else self._decoding()
+        state.loudness.step(state.window.samples, any(self._vad.step(block)))
+        if coming is None:
             return []
-        shown = state.stitcher.join(self._decoded())[0]
+        shown = state.stitcher.join(self._usable(coming()))[0]
         quiet = state.loudness.quiet - settings.behind
         return [Decoded(frame, (quiet + index + 1) / FPS) for index, frame in enumerate(shown)]
 
     @torch.inference_mode()
-    def _decoded(self) -> FloatArray:
-        """The newest window as motion [1, 100, 106], which the next one overwrites."""
+    def _decoding(self) -> Callable[[], FloatArray]:
+        """Begin with the newest window; what comes is its motion [1, 100, 106], which the next one
+        overwrites."""
         state = self._state
-        past = state.stitcher.past()
-        if self._settings.cache_convolutions:
-            decoded = self._slide(torch.from_numpy(np.ascontiguousarray(past))).cpu().numpy()
-        else:
-            decoded = self._decode(state.window, past, state.loudness.floor)
+        past, window = state.stitcher.past(), state.window.samples
+        if not self._settings.cache_convolutions:
+            return self._exchange.begin(window, past, state.loudness.floor)
+        decoded = self._slide(torch.from_numpy(np.ascontiguousarray(past))).cpu().numpy()
+        return lambda: decoded
+
+    def _usable(self, decoded: FloatArray) -> FloatArray:
+        """What was decoded, or what was shown last where that is not finite."""
         if np.isfinite(decoded).all():
             return decoded
-        state.broken += 1
-        return state.stitcher.hold()
+        self._state.broken += 1
+        return self._state.stitcher.hold()
 
     def _slide(self, past: Tensor) -> Tensor:
         """Decode with the features of sound heard before, as they were normalised then."""
         state = self._state
         length = _HOP * self._settings.hop
         floor = torch.tensor([[state.loudness.floor]], dtype=torch.float32)
-        audio = normalise(torch.from_numpy(state.window)[None], floor)
+        audio = normalise(torch.from_numpy(state.window.samples)[None], floor)
         if state.features is None:
             silence = torch.zeros(1, SAMPLES, device=self._fast.device)
             state.features = self._fast.speech.convolve(silence)

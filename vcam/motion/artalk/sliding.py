@@ -116,12 +116,15 @@ class Stitcher:
         hop, first = self._settings.hop, WINDOW - self._settings.behind
         gap = self._shown[..., -1:, :] - window[..., first - 1 : first, :]
         frames = window[..., first : first + hop, :].copy()
-        frames[..., _FACE] += (gap * self._decay)[..., _FACE]
+        offset = gap * self._decay
+        offset[..., HEAD] = 0
+        frames += offset
         self._shown = np.concatenate([self._shown[..., hop:, :], frames], axis=-2)
         shown = frames.copy()
         for index in range(hop):
             shown[..., index, HEAD] = self._head.step(frames[..., index, HEAD])
-            shown[..., index, _FACE] = self._face.step(frames[..., index, _FACE])
+            if self._settings.face_half_life:
+                shown[..., index, _FACE] = self._face.step(frames[..., index, _FACE])
         return shown
 
     def hold(self) -> FloatArray:

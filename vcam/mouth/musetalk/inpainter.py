@@ -14,11 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from vcam.gpu.compile_cache import CompileCached
+from vcam.gpu.compiled import plain
 from vcam.media import FloatArray
 from vcam.mouth.musetalk.blend import Blender, Masks, Seam, face_masks
 from vcam.mouth.musetalk.box import FaceBox
 from vcam.mouth.musetalk.coders import EXACT, Manner
 from vcam.mouth.musetalk.features import Listener, Span
+from vcam.mouth.musetalk.fused_tiny import FusedTiny
+from vcam.mouth.musetalk.graph import tensor_cores
 from vcam.mouth.musetalk.sampling import apart, crop_matrix, paste_matrix
 from vcam.mouth.musetalk.settings import MouthSettings
 from vcam.nets.musetalk import Inpainter
@@ -81,17 +84,22 @@ class CropInpainter(nn.Module):
         self.side = net.coder.side
         self.blender = Blender(self.side, matched)
 
-        def wrap(function: Function, owner: nn.Module | None) -> Function:
-            about = f"{matched} {net.coder.scale} {self.side}" if faster else ""
-            return CompileCached(function, owner, about) if faster else function
+        def wrap(function: Function, owner: nn.Module | None, scaled: bool = False) -> Function:
+            if not faster:
+                return function
+            scale = f" {net.coder.scale}" if scaled else ""
+            return CompileCached(function, owner, f"{matched} {self.side}{scale}")
 
         listener.encode = wrap(listener.encoder.forward, listener.encoder)
-        self.encode = wrap(net.coder.encode, net.coder)
+        self.encode = wrap(net.coder.encode, net.coder, scaled=True)
         self.inpaint = wrap(net.unet.forward, net.unet)
-        self.decode = wrap(net.picture, net.coder)
-        if net.tiny is not None:
-            self.encode_tiny = wrap(net.tiny.encode, net.tiny)
-            self.decode_tiny = wrap(net.tiny_picture, net.tiny)
+        self.decode = wrap(net.picture, net.coder, scaled=True)
+        if net.tiny is not None and faster and not plain():
+            self.few = FusedTiny(net.tiny)
+            self.encode_tiny = wrap(self.few.encode, self.few)
+            self.decode_tiny = wrap(self.few.picture, self.few)
+        elif net.tiny is not None:
+            self.encode_tiny, self.decode_tiny = net.tiny.encode, net.tiny_picture
         self.cut, self.mix = wrap(self._cut, None), wrap(self._mix, self.blender)
         on_gpu = listener.places.is_cuda
         self._aside = torch.cuda.Stream(listener.places.device) if on_gpu else None  # type: ignore[no-untyped-call]  # torch leaves it bare
@@ -115,7 +123,8 @@ class CropInpainter(nn.Module):
         instead of what the whole crops would be encoded to.
         """
         speech = self._listened(samples, places)
-        crops, both = self.cut(pixels, places)
+        with tensor_cores():
+            crops, both = self.cut(pixels, places)
         both = both.to(self.listener.places.dtype)
         # In one layout, whoever encoded: a compiled network is one for each layout of its inputs.
         latents = self.net.paired(self._encoded(both, reference, manner)).contiguous()
@@ -123,10 +132,11 @@ class CropInpainter(nn.Module):
         decode = self.decode_tiny if manner.decoder else self.decode
         painted = decode(self.inpaint(latents, speech))
         outs, losses, seam = [], [], [colour, gain]
-        for each in zip(pixels, places, crops, painted, masks, strict=True):
-            out, *seam, lost = self.mix(*each, *seam)
-            outs.append(out)
-            losses.append(lost)
+        with tensor_cores():
+            for each in zip(pixels, places, crops, painted, masks, strict=True):
+                out, *seam, lost = self.mix(*each, *seam)
+                outs.append(out)
+                losses.append(lost)
         light = crops[:, :, : self.side // 2].mean(dim=(2, 3))
         used = latents.chunk(2, dim=1)[1]
         pixels, lost = torch.stack(outs), torch.stack(losses)
@@ -151,10 +161,11 @@ class CropInpainter(nn.Module):
 
         Everything else as in `forward`, without its networks.
         """
-        crops, _ = self.cut(pixels, place)
-        out, colour, gain, lost = self.mix(
-            pixels[0], place[0], crops[0], painted[0], mask[0], *seam
-        )
+        with tensor_cores():
+            crops, _ = self.cut(pixels, place)
+            out, colour, gain, lost = self.mix(
+                pixels[0], place[0], crops[0], painted[0], mask[0], *seam
+            )
         none = painted[:, 0, :0, 0]
         return Painted(out[None], colour, gain, lost[None], painted, none, none)
 

@@ -11,13 +11,14 @@ from torch import Tensor
 from vcam.flame.model import JAW, JOINTS, ROOT, FlameHead, rotation_matrices, yaw_of
 from vcam.flame.neck import neck_top
 from vcam.gpu.compile_cache import CompileCached
+from vcam.gpu.compiled import plain
 from vcam.gpu.cuda_graph import cuda_graph
 from vcam.nets.gagavatar import FOCAL
 from vcam.nets.styleunet import Noise, StyleUnet
 from vcam.render.gagavatar import viewpoint
 from vcam.render.gagavatar.forehead import VERTICES, Forehead
 from vcam.render.gagavatar.identity import Identity
-from vcam.render.gagavatar.upsample import Upsample, as_bytes
+from vcam.render.gagavatar.upsample import Upsample, as_bytes, quicken
 from vcam.render.splat.choose import Splatting, splatter
 from vcam.render.splat.cloud import Cloud
 from vcam.render.torso.layer import TorsoLayer
@@ -105,6 +106,8 @@ class PaintStep:
         upsample = Upsample(upsampler, behind, size, manner.noise, alone=torso is not None)
         on_gpu = manner.speed != "plain" and device.type == "cuda"
         compiled = manner.speed == "compiled" and on_gpu
+        if compiled and self._dtype == torch.float16 and not plain():
+            quicken(upsampler)
         finish = (
             CompileCached(upsample.forward, upsample, upsample.about)
             if compiled

@@ -148,6 +148,54 @@ def _list(table, column, row, start, words, mine, WORDS: tl.constexpr, BLOCK: tl
 
 
 @triton.jit
+def _least(xx, xy, yy, left, right, top, bottom):
+    """The least of xx x x + 2 xy x y + yy y y over left..right, top..bottom: on an edge, if the
+    middle is not inside."""
+    y_left = tl.minimum(tl.maximum(-xy * left / yy, top), bottom)
+    y_right = tl.minimum(tl.maximum(-xy * right / yy, top), bottom)
+    x_top = tl.minimum(tl.maximum(-xy * top / xx, left), right)
+    x_bottom = tl.minimum(tl.maximum(-xy * bottom / xx, left), right)
+    sides = tl.minimum(
+        xx * left * left + (2 * xy * left + yy * y_left) * y_left,
+        xx * right * right + (2 * xy * right + yy * y_right) * y_right,
+    )
+    ends = tl.minimum(
+        xx * x_top * x_top + (2 * xy * x_top + yy * top) * top,
+        xx * x_bottom * x_bottom + (2 * xy * x_bottom + yy * bottom) * bottom,
+    )
+    inside = (left <= 0) & (right >= 0) & (top <= 0) & (bottom >= 0)
+    return tl.where(inside, 0.0, tl.minimum(sides, ends))
+
+
+@triton.jit
+def _reaching(
+    records, mine, found, start, left, top, faint,
+    WIDE: tl.constexpr, HIGH: tl.constexpr, BLOCK: tl.constexpr, AT_ONCE: tl.constexpr,
+):  # fmt: skip
+    """Of the Gaussians in `mine`, keep in order those that are not too faint all over a rectangle
+    of WIDE x HIGH pixels; how many they are. A tile's list is two thirds of others."""
+    kept = 0
+    done = 0
+    while done < found:
+        here = done + tl.arange(0, AT_ONCE)
+        live = here < found
+        place = tl.load(mine + here, mask=live, other=0)
+        at = records + (start * BLOCK + place.to(tl.int32)) * 8
+        x, y, opacity = tl.load(at) - left, tl.load(at + 1) - top, tl.load(at + 5)
+        least = _least(tl.load(at + 2), tl.load(at + 3), tl.load(at + 4),
+                       -x, WIDE - 1 - x, -y, HIGH - 1 - y)  # fmt: skip
+        beyond = 0.5 * least > tl.log(opacity / faint) + 0.02  # well: rounding shall not decide
+        wanted = tl.where(live & (beyond == 0), 1, 0)  # one that is no number is kept
+        slot = kept + tl.cumsum(wanted, 0) - wanted
+        tl.debug_barrier()  # all have been read
+        tl.store(mine + slot, place, mask=wanted != 0)
+        kept += tl.sum(wanted, 0)
+        done += AT_ONCE
+    tl.debug_barrier()
+    return kept
+
+
+@triton.jit
 def blend(
     records, table, colours, listed, features, coverage, words, tiles, opaque, faint, dark,
     BLOCK: tl.constexpr, TILE: tl.constexpr, ROWS: tl.constexpr, CHANNELS: tl.constexpr,
@@ -171,6 +219,9 @@ def blend(
     brightest = 1.0
     while (start < words) & (brightest >= dark):
         found = _list(table, column, tiles + row, start, words, mine, WORDS, BLOCK)
+        top = row * TILE + (program % SHARES) * ROWS
+        found = _reaching(records, mine, found, start, column * TILE, top, faint,
+                          TILE, ROWS, BLOCK, 64)  # fmt: skip
         done = 0
         while (done < found) & (brightest >= dark):
             here = done + tl.arange(0, BATCH)
