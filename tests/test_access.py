@@ -159,6 +159,20 @@ def test_a_missing_folder_is_named_with_the_command_that_makes_it(tmp_path):
     assert told.endswith(f"run: mkdir -p '{tmp_path}/my films'")
 
 
+def test_on_windows_the_commands_are_those_of_its_shells(tmp_path, monkeypatch):
+    """cmd and PowerShell know `del` and `move`; cmd knows neither tilde nor single quotes."""
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a file").touch()
+    error = NotADirectoryError(errno.ENOTDIR, "Not a directory")
+    told = access.refusal(tmp_path / "a file" / "x", error)
+    assert told.endswith(f'run: move "{tmp_path}/a file" "{tmp_path}/a file.old"')
+    assert access.removal(tmp_path / "x.sock") == f"del {tmp_path}/x.sock"
+    told = access.refusal(tmp_path / "log", PermissionError(errno.EACCES, ""), "XDG_STATE_HOME")
+    assert "another program has it open" in told
+    assert told.endswith("set XDG_STATE_HOME to a folder of yours")
+
+
 @pytest.mark.parametrize("limit", ["ulimit -n 20", "ulimit -n 28", "ulimit -f 1"])
 def test_small_limits_cost_one_sentence(tmp_path, limit):
     film = tmp_path / "film.mp4"

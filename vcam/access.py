@@ -6,10 +6,12 @@ import errno
 import importlib.util
 import math
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
 
+PLAIN = re.compile(r"[\w.:\\/+=~-]+")  # means itself in cmd and in PowerShell
 FILES_TAKEN = 1024  # open at once, where so many may be had
 _OTHERWISE = {
     errno.ENOSPC: "the disk is full; make room (see: df -h)",
@@ -94,7 +96,7 @@ def _raised(option: str, name: str, wanted: str, allowed: bool) -> str:
 def _reason(path: Path, error: OSError, variable: str) -> str:
     link = next((each for each in (path, *path.parents) if _leads_nowhere(each)), None)
     if link is not None:
-        return f"{_named(link, path)} a link to nothing; run: rm {shown(link)}"
+        return f"{_named(link, path)} a link to nothing; run: {removal(link)}"
     if otherwise := _otherwise(error):
         return otherwise
     if error.errno in (errno.EACCES, errno.EPERM):
@@ -107,11 +109,11 @@ def _reason(path: Path, error: OSError, variable: str) -> str:
     if error.errno in (errno.ENOTDIR, errno.EEXIST) and file is not None:
         return f"{_named(file, path)} a file where a folder is expected; run: {_aside(file)}"
     if error.errno == errno.ENOENT and not path.parent.exists():
-        return f"No such file or directory; run: mkdir -p {shown(path.parent)}"
+        return f"No such file or directory; run: {_made(path.parent)}"
     if error.errno == errno.ENOENT and not _has_current_folder():
         return "the current folder has been removed; run: cd ~"
     if error.errno == errno.ELOOP:
-        return f"it is a link, and links are not followed here; run: rm {shown(path)}"
+        return f"it is a link, and links are not followed here; run: {removal(path)}"
     return error.strerror or str(error)
 
 
@@ -126,6 +128,10 @@ def _otherwise(error: OSError) -> str:
 
 def _forbidden(path: Path, variable: str) -> str:
     """Whose it is; or else which permission its owner has taken from it."""
+    if sys.platform == "win32":  # which says the same of a file that somebody has open
+        return (
+            f"another program has it open, or it is not yours; end that, or {_elsewhere(variable)}"
+        )
     chain = [each for each in (path, *path.parents) if _owner(each) is not None]
     foreign: list[Path] = []
     for each in chain:
@@ -170,19 +176,37 @@ def _elsewhere(variable: str) -> str:
 
 
 def _aside(path: Path) -> str:
-    return f"mv {shown(path)} {shown(path.with_name(path.name + '.old'))}"
+    move = "move" if sys.platform == "win32" else "mv"
+    return f"{move} {shown(path)} {shown(path.with_name(path.name + '.old'))}"
+
+
+def _made(folder: Path) -> str:
+    """On Windows `mkdir` makes those above as well."""
+    return f"mkdir {shown(folder)}" if sys.platform == "win32" else f"mkdir -p {shown(folder)}"
 
 
 def _named(found: Path, path: Path) -> str:
     return "it is" if found == path else f"{found} is"
 
 
+def removal(path: Path) -> str:
+    """The command that takes a file away."""
+    return f"del {shown(path)}" if sys.platform == "win32" else f"rm {shown(path)}"
+
+
 def shown(path: Path) -> str:
-    """`path` for a shell, short where it lies at home."""
+    """`path` for a shell, short where it lies at home and the shell knows `~`."""
     home = Path.home()
-    if path != home and path.is_relative_to(home):
-        return f"~/{shlex.quote(str(path.relative_to(home)))}"
-    return shlex.quote(str(path))
+    if sys.platform != "win32" and path != home and path.is_relative_to(home):
+        return f"~/{quoted(str(path.relative_to(home)))}"
+    return quoted(str(path))
+
+
+def quoted(word: str) -> str:
+    """As one word of the user's shell; on Windows of cmd, to which a single quote means nothing."""
+    if sys.platform != "win32":
+        return shlex.quote(word)
+    return word if PLAIN.fullmatch(word) else f'"{word}"'
 
 
 def _leads_nowhere(path: Path) -> bool:

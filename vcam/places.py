@@ -43,7 +43,7 @@ def runtime() -> Path:
         told = access.refusal(path, error, "XDG_RUNTIME_DIR")
         raise DeviceError(f"cannot use {told}") from error
     if not stat.S_ISDIR(found.st_mode):
-        raise DeviceError(f"cannot use {path}: it is no folder; run: rm {access.shown(path)}")
+        raise DeviceError(f"cannot use {path}: it is no folder; run: {access.removal(path)}")
     if not _is_ours(found):
         foreign = access.refusal(path, PermissionError(errno.EACCES, ""), "XDG_RUNTIME_DIR")
         raise DeviceError(f"cannot use {foreign}")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.platforms import not_on_windows
 from vcam.cli import doctor
 from vcam.cli.findings import Check, failed
 from vcam.cli.main import main
@@ -83,6 +84,14 @@ def test_the_script_holds_every_mend_once_and_runs_nothing_optional_or_by_hand()
     assert "touch well" not in script
 
 
+def test_on_windows_the_script_is_one_for_powershell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "win32")
+    script = Verdict([Check("a", False, "missing", "winget install a", part=CORE)]).script()
+    assert [line[:1] for line in script.splitlines()] == ["#", "w"]
+    assert "/bin/sh" not in script
+
+
+@not_on_windows("it has no sh")
 def test_every_mend_of_this_machine_is_a_script_that_sh_reads() -> None:
     script = Verdict(doctor.examine()).script()
     subprocess.run(["sh", "-n"], input=script, text=True, check=True, timeout=10)

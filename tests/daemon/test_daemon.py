@@ -212,7 +212,8 @@ def test_an_exit_code_is_told_as_people_look_it_up(code, told):
 
 def test_last_words_are_bounded():
     process = rim("import sys; [print('x' * 5000, file=sys.stderr) for _ in range(2000)]")
-    words = Tail(process.stderr, None)
-    process.wait()
+    with offspring.tended(process):  # on Windows it waits until then
+        words = Tail(process.stderr, None)
+        process.wait()
     assert len(words.text()) <= supervisor.LAST_WORDS
     process.stderr.close()

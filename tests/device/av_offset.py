@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from tests.conftest import write_wav
 from tests.device.clicks import PERIOD, pattern
-from tests.device.machine import Stalls
+from tests.device.machine import Machine, Stalls
 from tests.device.recorders import (
     Heard,
     Seen,
@@ -104,15 +104,15 @@ def measure(
     ear: Ear,
     folder: Path,
     disturb: Callable[[int], None] = lambda pid: None,
-    stalls: Stalls | None = None,
+    machine: Machine | None = None,
 ) -> Offsets:
     """Carry out `plan`; `folder` is for its files, `disturb` is called with vcam's pid half-way.
 
-    Pictures that were shown soon after one of the machine's `stalls` do not count.
+    Pictures that were shown soon after the whole `machine` stood still do not count.
     """
     sound = write_wav(folder / "pattern.wav", pattern(plan.seconds, VOICE))
     with contextlib.ExitStack() as closing:
-        vcam = closing.enter_context(running(plan, ear, folder))
+        vcam = closing.enter_context(running(plan, ear, folder, machine))
         wall = time.time() - time.monotonic()
         closing.callback(record_sound("vcam", folder / "sound.nut", ear.environment).close)
         if plan.device:
@@ -125,11 +125,14 @@ def measure(
     picture = folder / "picture.nut"
     seen = read_pictures(picture) if plan.device else _witnessed(folder / WITNESSED)
     heard = read_sound(folder / "sound.nut", wall)
-    return evaluated(plan, seen, heard, last, grown, stalls or Stalls())
+    stalls = machine.whole if machine else Stalls()
+    return evaluated(plan, seen, heard, last, grown, stalls)
 
 
 @contextlib.contextmanager
-def running(plan: Plan, ear: Ear, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def running(
+    plan: Plan, ear: Ear, folder: Path, machine: Machine | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """vcam, from the moment its camera and its microphone are there."""
     command = [sys.executable, "-m", "tests.device.timecode", "run", "--profile", "demo"]
     command += ["--mic", ear.microphone, "--camera", plan.device or "none", "--no-hud", "--json"]
@@ -142,7 +145,7 @@ def running(plan: Plan, ear: Ear, folder: Path) -> Iterator[subprocess.Popen[str
     }
     vcam = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        _await(vcam, lambda: "\tvcam\t" in _sources(ear) and _shown(plan, folder))
+        _await(vcam, lambda: "\tvcam\t" in _sources(ear) and _shown(plan, folder), machine)
         yield vcam
     finally:
         if vcam.poll() is None:
@@ -276,9 +279,12 @@ def _witnessed(path: Path) -> Seen:
     return Seen([float(when) for when, _ in lines], [int(code) for _, code in lines])
 
 
-def _await(vcam: subprocess.Popen[str], ready: Callable[[], bool]) -> None:
-    give_up = time.monotonic() + STARTS_WITHIN
+def _await(vcam: subprocess.Popen[str], ready: Callable[[], bool], machine: Machine | None) -> None:
+    begin, what = time.monotonic(), "vcam does not start"
     while not ready():
         assert vcam.poll() is None, "vcam ended"
-        assert time.monotonic() < give_up, "vcam does not start"
+        if machine is None:
+            assert time.monotonic() < begin + STARTS_WITHIN, what
+        else:
+            machine.soon(begin, STARTS_WITHIN, what)
         time.sleep(0.3)

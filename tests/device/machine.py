@@ -99,6 +99,15 @@ class Machine:
         """The share of the time that was left for the test, above zero."""
         return max(0.05, 1 - self.ours.share(self.began, time.monotonic()))
 
+    def soon(self, begin: float, seconds: float, what: str) -> None:
+        """Fail, or skip, when more than `seconds` of the test's own have passed since `begin`.
+
+        What the machine has lost meanwhile is allowed, up to as much again: the set must end.
+        """
+        took = time.monotonic() - begin
+        own = took - self.lost(begin)
+        self.hold(own < seconds and took < 2 * seconds, f"{what} after {took:.0f} s")
+
     def hold(self, holds: bool, what: str) -> None:
         """Fail unless it `holds`, a word about the clock; where that says nothing, skip."""
         if holds:

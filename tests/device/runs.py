@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.device.conftest import FPS, watching
+from tests.device.machine import Machine
 from vcam.camera import v4l2
 
 ROOT = Path(__file__).parents[2]
@@ -52,17 +53,23 @@ def started(
 
 
 @contextlib.contextmanager
-def running(device: str, voice: Path) -> Iterator[subprocess.Popen[str]]:
+def running(device: str, voice: Path, machine: Machine) -> Iterator[subprocess.Popen[str]]:
     """The same, from the moment its engine's pictures are seen."""
     with started(device, voice) as vcam:
-        give_up = time.monotonic() + STARTS_WITHIN
-        while not v4l2.query(device).capture:  # readers are refused before the first frame
-            assert vcam.poll() is None
-            assert time.monotonic() < give_up
-            time.sleep(0.2)
+        begin = time.monotonic()
+        await_sender(device, vcam, machine)
         with watching(device) as watcher:
             numbers: set[int] = set()
             while len(numbers) < 30:  # the placeholder's, and then the engine's first frames
                 numbers.add(watcher.see(1)[0].number)
-                assert time.monotonic() < give_up
+                machine.soon(begin, STARTS_WITHIN, "no pictures of the engine's")
         yield vcam
+
+
+def await_sender(device: str, vcam: subprocess.Popen[str], machine: Machine) -> None:
+    """Until it feeds the camera: readers are refused before the first frame."""
+    begin = time.monotonic()
+    while not v4l2.query(device).capture:
+        assert vcam.poll() is None
+        machine.soon(begin, STARTS_WITHIN, "no picture in the camera")
+        time.sleep(0.2)

@@ -27,7 +27,7 @@ def measured(device: str, tmp_path: Path, machine: Machine) -> Callable[..., Off
         with hearing() as ear:
             plan = replace(plan, device=device)
             try:
-                found = measure(plan, ear, tmp_path, disturb, machine.whole)
+                found = measure(plan, ear, tmp_path, disturb, machine)
             except TooFew as error:
                 machine.hold(False, str(error))
                 raise

@@ -44,6 +44,21 @@ def test_a_machine_that_stands_still_is_seen_and_excuses_the_clock() -> None:
     machine.hold(True, "in time")
 
 
+def test_a_start_may_take_what_the_machine_has_lost_but_not_for_ever() -> None:
+    machine, now = Machine(), time.monotonic()
+    machine.began = now - 100
+    machine.soon(now - 9, 10, "no picture")
+    with pytest.raises(pytest.fail.Exception, match="no picture after 15 s; in 100 s"):
+        machine.soon(now - 15, 10, "no picture")
+    machine.ours.spans.append((now - 10, now))
+    machine.soon(now - 15, 10, "no picture")
+    with pytest.raises(pytest.fail.Exception, match="no picture after 21 s"):
+        machine.soon(now - 21, 10, "no picture")
+    machine.whole.spans.append((now - 50, now))
+    with pytest.raises(pytest.skip.Exception, match="who knows: no picture after 21 s"):
+        machine.soon(now - 21, 10, "no picture")
+
+
 def test_a_fault_on_a_machine_that_goes_on_is_a_failure() -> None:
     machine = Machine()
     machine.began = time.monotonic() - 10

@@ -33,7 +33,7 @@ def test_a_call_gets_picture_and_sound_together(
         pytest.skip("no virtual camera with a loopback sound card beside it; modprobe snd-aloop")
     sound = write_wav(tmp_path / "pattern.wav", pattern(LENGTH, VOICE))
     plan = Plan(device=device, size=256)
-    with hearing() as ear, running(plan, ear, tmp_path), ear.playing(sound):
+    with hearing() as ear, running(plan, ear, tmp_path, machine), ear.playing(sound):
         found = report("meeting.html", 240.0, ear.environment, *OPTIONS)
     assert "error" not in found, found["error"]
     seen = seen_by(found)

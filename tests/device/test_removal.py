@@ -51,7 +51,7 @@ def test_a_camera_that_was_removed_comes_back(
     gone = tmp_path / "gone"
     monkeypatch.setenv(GONE, str(gone))
     sound = write_wav(tmp_path / "pattern.wav", pattern(SECONDS, VOICE))
-    with hearing() as ear, running(Plan(device=device), ear, tmp_path) as vcam:
+    with hearing() as ear, running(Plan(device=device), ear, tmp_path, machine) as vcam:
         wall = time.time() - time.monotonic()
         with ear.playing(sound), _played_without_vcam(ear, sound):
             voice = record_sound("vcam", tmp_path / "voice.nut", ear.environment)
@@ -89,7 +89,7 @@ def test_a_camera_in_use_is_not_taken_away(device: str, tmp_path: Path, machine:
     sound = write_wav(tmp_path / "pattern.wav", pattern(SECONDS, VOICE))
     with (
         hearing() as ear,
-        running(Plan(device=device), ear, tmp_path) as vcam,
+        running(Plan(device=device), ear, tmp_path, machine) as vcam,
         ear.playing(sound),
     ):
         time.sleep(LEARNED)

@@ -15,8 +15,7 @@ import pytest
 from tests.device.browser import browsing
 from tests.device.conftest import FPS, SIZE, feeding, picture
 from tests.device.machine import Machine
-from tests.device.runs import ROOT, STARTS_WITHIN, command, long_voice, started
-from vcam.camera import v4l2
+from tests.device.runs import ROOT, STARTS_WITHIN, await_sender, command, long_voice, started
 from vcam.camera.open import open_camera
 from vcam.errors import DeviceError
 from vcam.media import Frame
@@ -33,8 +32,8 @@ Shown = list[dict[str, Any]]
 class Meeting:
     """A page that stays open, and what it has seen."""
 
-    def __init__(self, reported: Callable[[float], dict[str, Any]]) -> None:
-        self._reported = reported
+    def __init__(self, reported: Callable[[float], dict[str, Any]], machine: Machine) -> None:
+        self._reported, self._machine = reported, machine
         self.seen: Shown = []
         self.openings = 0  # how often it had to open the camera
 
@@ -47,9 +46,10 @@ class Meeting:
 
     def see(self, first: int = 1) -> Shown:
         """Many more pictures, each new; only codes from `first` on count."""
-        give_up, before = time.monotonic() + STARTS_WITHIN, len(self.seen)
+        begin, before = time.monotonic(), len(self.seen)
         while len(new := _new(self.seen[before:], first)) < ENOUGH:
-            assert time.monotonic() < give_up, f"{len(new)} new pictures, {self.openings} openings"
+            seen = f"{len(new)} new pictures, {self.openings} openings"
+            self._machine.soon(begin, STARTS_WITHIN, seen)
             self.look()
         return new
 
@@ -60,10 +60,10 @@ class Meeting:
 
 
 @contextlib.contextmanager
-def meeting() -> Iterator[Meeting]:
+def meeting(machine: Machine) -> Iterator[Meeting]:
     """Chromium opens the camera."""
     with browsing("stay.html") as reported:
-        yield Meeting(reported)
+        yield Meeting(reported, machine)
 
 
 def test_a_meeting_stays_while_vcam_starts_again(
@@ -74,8 +74,8 @@ def test_a_meeting_stays_while_vcam_starts_again(
     settings = {"VCAM_PROFILES": str(_profiles(tmp_path))}
     with contextlib.ExitStack() as stack:
         with started(device, voice, environment=settings) as vcam:
-            _await_sender(device, vcam)
-            page = stack.enter_context(meeting())
+            await_sender(device, vcam, machine)
+            page = stack.enter_context(meeting(machine))
             first = page.see()
             _end(vcam)
         with started(device, voice, "--profile", "river", environment=settings):
@@ -94,7 +94,7 @@ def test_a_meeting_survives_that_another_size_is_refused(
     words = command(device, long_voice(tmp_path / "voice.wav"), "--size", "256")
     with contextlib.ExitStack() as stack:
         with sending(device, 1000):
-            page = stack.enter_context(meeting())
+            page = stack.enter_context(meeting(machine))
             page.see(1000)
         with pytest.raises(DeviceError, match="stays at 512x512 and cannot show 256x256"):
             open_camera(device, (256, 256), FPS)
@@ -112,7 +112,7 @@ def test_a_meeting_that_gave_the_camera_up_gets_it_again(device: str, machine: M
     """After a long pause Chromium ends the stream; who asks for it again sees the second run."""
     with contextlib.ExitStack() as stack:
         with sending(device, 1000):
-            page = stack.enter_context(meeting())
+            page = stack.enter_context(meeting(machine))
             page.see(1000)
         time.sleep(PATIENCE)
         with sending(device, 5000):
@@ -159,14 +159,6 @@ def _profiles(folder: Path) -> Path:
         "look: river\n"
     )
     return river.parent
-
-
-def _await_sender(device: str, vcam: subprocess.Popen[str]) -> None:
-    give_up = time.monotonic() + STARTS_WITHIN
-    while not v4l2.query(device).capture:
-        assert vcam.poll() is None
-        assert time.monotonic() < give_up
-        time.sleep(0.2)
 
 
 def _end(vcam: subprocess.Popen[str]) -> None:

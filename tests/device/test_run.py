@@ -23,7 +23,8 @@ SLOWEST = FPS / 2  # pictures a second there; order and content are strict, rate
 
 def test_a_run_is_seen_by_ffmpeg(device: str, tmp_path: Path, machine: Machine) -> None:
     """Size, rate, order, and a code in each picture that agrees with the tick of its sound."""
-    with running(device, long_voice(tmp_path / "voice.wav")) as vcam, watching(device) as watcher:
+    voice = long_voice(tmp_path / "voice.wav")
+    with running(device, voice, machine) as vcam, watching(device) as watcher:
         seen = watcher.see(240)
         vcam.send_signal(2)
         output, _ = vcam.communicate(timeout=60)
@@ -41,7 +42,7 @@ def test_a_run_is_seen_by_ffmpeg(device: str, tmp_path: Path, machine: Machine) 
 
 def test_a_run_is_seen_by_a_web_page(device: str, tmp_path: Path, machine: Machine) -> None:
     """The same through getUserMedia."""
-    with running(device, long_voice(tmp_path / "voice.wav")):
+    with running(device, long_voice(tmp_path / "voice.wav"), machine):
         found = report()
     assert "error" not in found, found["error"]
     seen = found["seen"]
@@ -52,7 +53,7 @@ def test_a_run_is_seen_by_a_web_page(device: str, tmp_path: Path, machine: Machi
 
 def test_readers_come_back_to_a_living_face(device: str, tmp_path: Path, machine: Machine) -> None:
     """The engine rests after a while in which nobody watches, and wakes for the next reader."""
-    with running(device, long_voice(tmp_path / "voice.wav")) as vcam:
+    with running(device, long_voice(tmp_path / "voice.wav"), machine) as vcam:
         for _ in range(3):
             time.sleep(LINGER + RESTED)
             start = time.monotonic()

@@ -11,7 +11,9 @@ from vcam.monitor.stats import EngineStatus, FarStatus, GpuStatus, Quantiles, Sn
 
 
 def shown(now: Snapshot, width: int = 140, ends: str = "Ctrl-C ends", **more) -> str:
-    console = Console(width=width, height=24, force_terminal=True, color_system=None)
+    console = Console(
+        width=width, height=24, force_terminal=True, color_system=None, legacy_windows=False
+    )
     with console.capture() as captured:
         console.print(hud.render(now, (ends,), **more))
     return captured.get()
@@ -89,7 +91,9 @@ def test_a_low_terminal_keeps_state_meter_advice_and_keys(presence, state, word,
 
 def drawn(now: Snapshot, size: tuple[int, int], **more) -> list[str]:
     """The lines of a terminal of so many columns and lines."""
-    console = Console(width=size[0], height=size[1], force_terminal=True, color_system=None)
+    console = Console(
+        width=size[0], height=size[1], force_terminal=True, color_system=None, legacy_windows=False
+    )
     with console.capture() as captured:
         console.print(hud.render(now, Keys(QUIT).footer(), **more))
     return captured.get().splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.platforms import has_mode
+from tests.platforms import has_mode, not_on_windows
 from vcam.monitor import logs
 from vcam.monitor.logs import LogFile, following, log, newest
 
@@ -67,7 +67,7 @@ def test_who_follows_sees_every_line_once_through_rotations(written, file):
 def test_who_follows_waits_for_the_first_file_and_for_whole_lines(file):
     lines = following(file, sleep=lambda seconds: None)
     assert next(lines) == ""
-    with file.open("w") as half:
+    with file.open("w", newline="\n") as half:
         half.write("half a ")
         half.flush()
         assert next(lines) == ""
@@ -91,6 +91,7 @@ def test_who_follows_holds_no_file_and_misses_none_when_several_were_put_aside(w
     assert next(lines) == ""
 
 
+@not_on_windows("a log that is written cannot be replaced")
 def test_who_follows_a_log_that_was_thrown_away_sees_the_new_one_alone(written, file):
     for number in range(15):
         log.info("old %d", number)
@@ -147,6 +148,7 @@ def test_a_file_that_is_never_let_go_grows_to_its_bound_and_that_is_told(
     assert written.trouble
 
 
+@not_on_windows("it has no /dev/full")
 def test_a_full_disk_hurts_nobody(written, file, capfd):
     """/dev/full takes nothing; afterwards there is room again."""
     file.symlink_to("/dev/full")

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from tests.conftest import write_wav
 from tests.fakes import tone
+from tests.platforms import not_on_windows
 from vcam.monitor.streams import NEAREST, Stream, harmless, harmless_lines, prepare
 
 ROOT = Path(__file__).parents[2]
+in_a_shell = not_on_windows("it has no Unix shell")
 OBEYED = "\x1b\x07\x08\x9b\u202e\u2066\u200e\u2028\r\udc80"
 
 
@@ -72,12 +74,14 @@ def test_doctor_ends_with_its_own_code_in_every_encoding(encoding):
     assert b"+ Python" in told.stdout
 
 
+@in_a_shell
 def test_streams_that_are_closed_lead_nowhere():
     """A file that is opened later must not get the number of standard output."""
     code = "import os; print(1); r = os.open('/dev/null', 0); raise SystemExit(r)"
     assert ran(code, before=">&- 2>&- <&-").returncode > 2
 
 
+@in_a_shell
 def test_a_full_disk_is_told_and_a_reader_that_has_gone_is_not():
     say = "streams.OUT.write('words'); streams.OUT.flush(); raise SystemExit(streams.finish(0))"
     for full in (ran(say, before=">/dev/full"), ran(say, before=">/dev/full", PYTHONUNBUFFERED="")):
@@ -86,6 +90,7 @@ def test_a_full_disk_is_told_and_a_reader_that_has_gone_is_not():
     assert ran(say, before="| true").stderr == ""
 
 
+@in_a_shell
 def test_a_command_whose_reader_has_gone_ends_quietly_with_its_own_code():
     shell = '"$0" -m vcam devices | head -n 1; "$0" -m vcam --help | true'
     pipe = f"set -o pipefail; {shell}"
@@ -96,6 +101,7 @@ def test_a_command_whose_reader_has_gone_ends_quietly_with_its_own_code():
     assert len(told.stdout.splitlines()) == 1
 
 
+@in_a_shell
 def test_a_film_is_made_though_nobody_reads_where_it_is(tmp_path):
     """The reader of a pipe that goes away is no reason to throw work away."""
     film, voice = tmp_path / "film.mp4", write_wav(tmp_path / "voice.wav", tone(0.5))

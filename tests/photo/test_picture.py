@@ -23,6 +23,7 @@ from tests.pictures import (
     saved,
     ycck,
 )
+from tests.platforms import not_on_windows
 from vcam.errors import ConfigError
 from vcam.photo import picture as door
 from vcam.photo.picture import Picture, read_picture
@@ -320,6 +321,7 @@ def test_a_missing_photo_is_named(tmp_path):
         read_picture(tmp_path / "nobody.jpg")
 
 
+@not_on_windows("it has no /dev/zero")
 def test_an_endless_file_is_too_large():
     with pytest.raises(ConfigError, match="/dev/zero is larger than 128 MB"):
         read_picture(Path("/dev/zero"))

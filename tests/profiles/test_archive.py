@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.platforms import not_on_windows
 from tests.profiles.test_profile import person
 from vcam.errors import ConfigError
 from vcam.profiles import store
@@ -91,7 +92,11 @@ PROFILE = ("me/profile.yaml", b"title: Ada\n")
         ([PROFILE, ("me/run.py", b"x")], "it holds 'me/run.py'"),
         ([("a/b/c/d/e/profile.yaml", b"x")], "it holds"),
         ([PROFILE, ("me/PROFILE.YAML", b"x")], "holds a file twice: profile.yaml"),
-        ([PROFILE, ("me\\profile.yaml", b"x")], "holds a file twice"),
+        pytest.param(
+            [PROFILE, ("me\\profile.yaml", b"x")],
+            "holds a file twice",
+            marks=not_on_windows("zipfile writes a slash there"),
+        ),
         ([PROFILE, (member("me/portrait.png", stat.S_IFLNK | 0o777), b"/etc/passwd")], "no plain"),
         ([PROFILE, (member("me/portrait.png", stat.S_IFCHR | 0o666), b"")], "no plain file"),
         ([("me/portrait.png", bytes(65 << 20))], "unpacks to more than 64 MB"),

@@ -56,7 +56,7 @@ def test_picture_and_sound_leave_together(engine: str, tmp_path: Path) -> None:
     for _ in range(ATTEMPTS):
         with hearing() as ear, Machine() as machine:
             try:
-                found = measure(Plan(engine, SECONDS), ear, tmp_path, stalls=machine.whole)
+                found = measure(Plan(engine, SECONDS), ear, tmp_path, machine=machine)
             except TooFew as error:
                 told = f"{error}; {machine}"
                 continue

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.platforms import not_on_windows
 from vcam.system import install
 
 HOME = Path(__file__).parents[2]
+unix = not_on_windows("the words are those of a Unix shell")
 
 
 class Distribution:
@@ -43,11 +45,13 @@ def came_from(monkeypatch: pytest.MonkeyPatch, found: Distribution) -> None:
     monkeypatch.setattr(metadata, "distribution", lambda name: found)
 
 
+@unix
 def test_in_a_clone_it_is_the_clone_that_gets_more(monkeypatch):
     came_from(monkeypatch, Distribution(Path.cwd().as_uri(), editable=True))
     assert install.extra("neural") == ".venv/bin/pip install -e '.[neural]'"
 
 
+@unix
 def test_from_elsewhere_the_clone_and_its_pip_are_named_whole(monkeypatch, tmp_path):
     clone = Path.cwd()
     came_from(monkeypatch, Distribution(clone.as_uri(), editable=True))
@@ -58,17 +62,20 @@ def test_from_elsewhere_the_clone_and_its_pip_are_named_whole(monkeypatch, tmp_p
     assert (Path.cwd() / words[0]).samefile(clone / ".venv" / "bin" / "pip")
 
 
+@unix
 def test_a_copy_of_a_folder_is_asked_for_again(monkeypatch):
     came_from(monkeypatch, Distribution("file:///opt/v%20cam"))
     assert install.extra("heic") == ".venv/bin/pip install '/opt/v cam[heic]'"
 
 
+@unix
 @pytest.mark.parametrize("url", ["", "https://example.org/vcam.whl"])
 def test_from_the_index_it_is_our_package_and_not_the_strangers(monkeypatch, url):
     came_from(monkeypatch, Distribution(url))
     assert install.extra("camera") == ".venv/bin/pip install 'vcam-avatar[camera]'"
 
 
+@unix
 def test_without_a_pip_python_or_uv_stands_in(monkeypatch, python):
     python.with_name("pip").unlink()
     monkeypatch.setattr("shutil.which", lambda name: None)
@@ -77,11 +84,28 @@ def test_without_a_pip_python_or_uv_stands_in(monkeypatch, python):
     assert install.pip("install") == "uv pip install -p .venv/bin/python"
 
 
+@unix
 def test_pip_in_a_longer_command_is_ours():
     command = "pip uninstall -y a && pip install /x/pip-1.whl"
     assert install.here(command) == (
         ".venv/bin/pip uninstall -y a && .venv/bin/pip install /x/pip-1.whl"
     )
+
+
+def test_on_windows_the_quotes_are_those_of_its_shells(monkeypatch, python):
+    """cmd takes a single quote for a part of the program's name."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    came_from(monkeypatch, Distribution(Path.cwd().as_uri(), editable=True))
+    python.with_name("pip.exe").touch()
+    assert install.extra("neural").replace("\\", "/") == '.venv/bin/pip.exe install -e ".[neural]"'
+    came_from(monkeypatch, Distribution())
+    assert install.extra("face").endswith(' install "vcam-avatar[face]"')
+
+
+@unix
+def test_a_folder_on_a_drive_of_windows_is_named_as_there(monkeypatch):
+    came_from(monkeypatch, Distribution("file:///C:/v%20cam", editable=True))
+    assert install.extra("face").endswith(" install -e 'C:/v cam[face]'")
 
 
 @pytest.mark.slow  # starts pip

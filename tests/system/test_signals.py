@@ -171,8 +171,9 @@ def test_a_signal_while_it_starts_leaves_nothing_behind(command, tmp_path, after
     time.sleep(after)
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to its children as well
     said = run.communicate(timeout=20)[1].decode()
-    assert run.returncode in (0, 130, -signal.SIGINT)
-    assert "Traceback" not in said or run.returncode < 0  # Python itself was not ready yet
+    early = run.returncode < 0 or "<frozen site>" in said  # Python itself was not ready yet
+    assert run.returncode in (0, 130) or early
+    assert "Traceback" not in said or early
     assert not list(tmp_path.glob(".*.part"))
     assert not film.exists() or film.stat().st_size
 

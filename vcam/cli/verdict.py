@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
@@ -52,11 +53,15 @@ class Verdict:
         }
 
     def script(self) -> str:
-        """All mends as one shell script; those that a call can do without are commented out."""
+        """All mends as one script for sh, or for PowerShell, whose comments begin as sh's do.
+
+        Those that a call can do without are commented out.
+        """
         wrong = [check for check in self.checks if check.command]
         needed = _once(check.command for check in wrong if self.is_needed(check))
         rest = [check.command for check in wrong if not self.is_needed(check)]
-        lines = ["#!/bin/sh", "# What `vcam doctor` would mend here. Read it before you run it."]
+        lines = [] if sys.platform == "win32" else ["#!/bin/sh"]
+        lines += ["# What `vcam doctor` would mend here. Read it before you run it."]
         lines += needed or ["# Nothing that a call needs is missing."]
         if other := [line for line in _once(rest) if line not in needed]:
             lines += ["# Optional:", *(f"# {line.removeprefix('# ')}" for line in other)]

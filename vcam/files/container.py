@@ -7,7 +7,6 @@ A file that exists is opened as that file, whatever it is called: `14:08 note.wa
 from __future__ import annotations
 
 import os
-import shlex
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from vcam import access
 from vcam.errors import MediaError
 from vcam.files.riff import CutShort, seen
 from vcam.system import signals
@@ -153,11 +153,11 @@ def _there(found: Stream | None, path: Path, what: str, unknown: bool, wanted: s
 def advice(path: Path, made: str, options: str = "") -> str:
     """A command for people's shells that makes the WAV file `made` of `path`, beside it."""
     name = path.name
-    asked = name if name == shlex.quote(name) and name[0] != "-" else f"file:{name}"
+    asked = name if name == access.quoted(name) and name[0] != "-" else f"file:{name}"
     folder = path.parent.absolute()
-    there = "" if folder == Path.cwd() else f"cd {shlex.quote(str(folder))} && "
+    there = "" if folder == Path.cwd() else f"cd {access.quoted(str(folder))} && "
     made = made if made != name else f"new-{made}"
-    return f"{there}ffmpeg -i {shlex.quote(asked)} {options}{made}"
+    return f"{there}ffmpeg -i {access.quoted(asked)} {options}{made}"
 
 
 def refused(path: Path, kind: str, error: Exception) -> MediaError:

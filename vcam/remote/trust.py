@@ -86,7 +86,7 @@ class Identity:
             text = path.read_text("ascii")
         start = text.find("-----BEGIN CERTIFICATE-----")
         if start < 0:
-            raise ConfigError(f"{path} is damaged; run: rm {access.shown(path)}, and pair again")
+            raise ConfigError(f"{path} is damaged; run: {access.removal(path)}, and pair again")
         return cls(path, text[start:])
 
     def context(self, purpose: int, trusted: str) -> ssl.SSLContext:
@@ -151,7 +151,7 @@ class Book:
         try:
             return {name: _known(name, facts) for name, facts in json.loads(text).items()}
         except (ValueError, TypeError, LookupError, AttributeError, ConfigError) as error:
-            mend = f"rm {access.shown(self._path)}"
+            mend = access.removal(self._path)
             raise ConfigError(f"{self._path} is damaged; run: {mend}, and pair again") from error
 
     def add(self, known: Known) -> None:

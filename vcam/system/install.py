@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 import shutil
 import sys
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from vcam import access
 
 DISTRIBUTION = "vcam-avatar"
 
@@ -31,8 +32,8 @@ def pip(verb: str) -> str:
     """pip's `verb` for the Python that runs, as a path seen from the current folder."""
     beside = Path(sys.executable).with_name("pip.exe" if sys.platform == "win32" else "pip")
     if beside.exists():
-        return f"{shlex.quote(_seen(beside))} {verb}"
-    python = shlex.quote(_seen(Path(sys.executable)))
+        return f"{access.quoted(_seen(beside))} {verb}"
+    python = access.quoted(_seen(Path(sys.executable)))
     if shutil.which("uv"):  # makes environments without a pip
         return f"uv pip {verb} -p {python}"
     return f"{python} -m pip {verb}"
@@ -42,9 +43,9 @@ def _asked(name: str) -> str:
     """What pip is asked for: the clone that vcam runs from, or the package of the index."""
     folder, editable = _origin()
     if folder is None:
-        return f"'{DISTRIBUTION}[{name}]'"
+        return access.quoted(f"{DISTRIBUTION}[{name}]")
     place = "." if folder == Path.cwd() else str(folder)
-    return ("-e " if editable else "") + shlex.quote(f"{place}[{name}]")
+    return ("-e " if editable else "") + access.quoted(f"{place}[{name}]")
 
 
 def _origin() -> tuple[Path | None, bool]:
@@ -57,7 +58,8 @@ def _origin() -> tuple[Path | None, bool]:
     url = urlsplit(found.get("url", ""))
     if url.scheme != "file":
         return None, False
-    return Path(unquote(url.path)), bool(found.get("dir_info", {}).get("editable"))
+    path = re.sub(r"^/(?=[A-Za-z]:)", "", unquote(url.path))  # file:///C:/ is a drive of Windows
+    return Path(path), bool(found.get("dir_info", {}).get("editable"))
 
 
 def _seen(path: Path) -> str:
