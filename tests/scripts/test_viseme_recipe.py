@@ -10,9 +10,9 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
-from train.viseme_recipe import augment, conditions, corpus, phones, recordings, scores
+from train.viseme_recipe import augment, conditions, corpus, neural, phones, recordings, scores
 from train.viseme_recipe.labels import soften
-from train.viseme_recipe.voices import Utterance
+from train.viseme_recipe.voices import NEURAL, VOICES, Utterance
 
 from vcam.arkit import INDEX
 from vcam.motion.visemes.net import WEIGHTS, VisemeNet
@@ -169,11 +169,43 @@ def test_a_share_of_the_texts_is_said_once(tmp_path, monkeypatch, share, said):
     monkeypatch.setattr(corpus, "speak", speak)
     monkeypatch.setattr(corpus, "require", lambda: None)
     monkeypatch.setattr(corpus, "_texts", lambda voice, rng, count: ["a"] * count)
-    monkeypatch.setattr(corpus, "VOICES", [v for v in corpus.VOICES if v.name == "kal_diphone"])
+    voices = [voice for voice in corpus.VOICES if voice.name == "kal_diphone"]
     for _ in range(2):  # what is there is not made again
-        assert corpus.synthesise(tmp_path, float("inf"), share=share)
+        assert corpus.synthesise(tmp_path, float("inf"), share=share, voices=voices)
     assert asked == [said]
-    assert len(corpus.utterances(tmp_path, corpus.VOICES[0])) == said
+    assert len(corpus.utterances(tmp_path, voices[0])) == said
+
+
+def test_neural_symbols_become_phones_that_fill_their_time():
+    said = ["$", "ˈ", "b", "ɜ", "ɹ", "d", " ", "O", " ", "A", "$"]
+    made = neural._phones(said, [4, 1, 2, 4, 2, 2, 0, 5, 4, 4, 8])
+    assert [name for name, _ in made] == ["_", "b", "ɚ", "d", "oʊ", "_", "eɪ", "_"]
+    assert made[-1][1] == pytest.approx(36 * neural.STEP - neural.EARLY)
+    assert all(phones.shape_of(name, "ipa") for name, _ in made)
+
+
+def test_what_a_pause_lasts_is_taken_from_the_sound_before_it():
+    sound = np.zeros(16_000, np.float32)
+    sound[:4_800] = np.sin(np.arange(4_800))  # 0.3 s of voice
+    mended = neural._trimmed([("a", 0.8), ("_", 1.0)], sound)
+    assert [name for name, _ in mended] == ["a", "_", "_"]
+    assert mended[0][1] == pytest.approx(0.32, abs=0.02)
+
+
+def test_a_mixture_that_holds_its_sounds_is_left_out():
+    assert neural.speakable([10, 3, 2, 4, 20])
+    assert not neural.speakable([10, 30, 30, 40, 20])
+
+
+def test_each_engine_has_its_texts_and_its_share():
+    pytest.importorskip("torch")
+    from train.viseme_recipe.model import SHARES
+
+    engines = {voice.engine for voice in (*VOICES, *NEURAL)}
+    assert engines == corpus.UTTERANCES.keys()
+    assert engines | corpus.GROUPS.keys() == SHARES.keys()
+    assert sum(SHARES.values()) == pytest.approx(1)
+    assert len({voice.key for voice in (*VOICES, *NEURAL)}) == len(VOICES) + len(NEURAL)
 
 
 @pytest.mark.slow  # torch's optimisers take seconds to import

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from train.viseme_recipe.voices import RATE, VOICES, Utterance, Voice, require, 
 
 from vcam.audio.mel import HOP, log_mel
 
-UTTERANCES = {"flite": 450, "festival": 300, "espeak": 45}
+UTTERANCES = {"flite": 450, "festival": 300, "espeak": 45, "kokoro": 16}
 HELD_OUT_UTTERANCES = {"flite": 40, "festival": 40, "espeak": 12}
 LEAST = 3  # utterances of a voice
 
@@ -23,13 +23,19 @@ def _seed(*parts: object) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(repr(parts).encode()))
 
 
-def synthesise(folder: Path, until: float, held_out_only: bool = False, share: float = 1.0) -> bool:
+def synthesise(
+    folder: Path,
+    until: float,
+    held_out_only: bool = False,
+    share: float = 1.0,
+    voices: Sequence[Voice] = VOICES,
+) -> bool:
     """Make every voice's file that is missing; stop at `until` (monotonic). True when complete.
 
     Each voice says a `share` of its texts, never fewer than LEAST.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for voice in VOICES:
+    for voice in voices:
         path = folder / f"{voice.key}.npz"
         if path.exists() or (held_out_only and not voice.held_out):
             continue
@@ -91,7 +97,13 @@ def some_speech(folder: Path) -> list[np.ndarray]:
             for one in utterances(folder, voice)[:20]]  # fmt: skip
 
 
-def features(folder: Path, name: str, until: float, others: list[np.ndarray]) -> bool:
+def features(
+    folder: Path,
+    name: str,
+    until: float,
+    others: list[np.ndarray],
+    voices: Sequence[Voice] = VOICES,
+) -> bool:
     """Augment all training voices once into FOLDER/NAME/VOICE.npz; True when complete.
 
     Utterances of a voice are laid end to end with pauses of noise between them. `others` are
@@ -100,7 +112,7 @@ def features(folder: Path, name: str, until: float, others: list[np.ndarray]) ->
     return all(
         _kept(folder / name / f"{voice.key}.npz", lambda voice=voice: utterances(folder, voice),
               voice.language, until, others)
-        for voice in VOICES
+        for voice in voices
         if not voice.held_out
     )  # fmt: skip
 

@@ -23,10 +23,11 @@ LOOK_AHEAD = 4  # frames of 10 ms
 CHANNELS = 224
 CROP, BATCH = 300, 24  # frames, crops
 AVERAGE = 200  # steps
+DROPPED = 0.15  # of the channels
 KEPT = 500  # steps between two checkpoints
 SHARES = {  # of the crops
-    "flite": 0.22, "festival": 0.25, "espeak": 0.15, "native": 0.19, "accented": 0.18,
-    "nobody": 0.01,
+    "flite": 0.15, "festival": 0.19, "espeak": 0.12, "kokoro": 0.16, "native": 0.19,
+    "accented": 0.18, "nobody": 0.01,
 }  # fmt: skip
 CLOSURES = {"PP": 1.6, "FF": 1.2, "TH": 1.2}  # weigh more than their rarity asks: they are seen
 TONGUE_WEIGHT = 3.0  # of a frame that shows the tongue's tip: one in fourteen does
@@ -43,7 +44,7 @@ class Net(nn.Module):
         self.convs = nn.ModuleList([nn.Conv1d(BANDS, channels, FIRST_TAPS)])
         self.convs += [nn.Conv1d(channels, channels, TAPS, dilation=step) for step in DILATIONS]
         self.out = nn.Linear(channels, ANSWERS)
-        self.drop = nn.Dropout1d(0.08)  # of whole channels: as good, and cheap
+        self.drop = nn.Dropout1d(DROPPED)  # of whole channels: as good, and cheap
 
     def forward(self, features: Tensor) -> Tensor:
         x = ((features - self.mean) * self.scale).transpose(1, 2)
@@ -105,7 +106,7 @@ class Streams:
                 self._voices.append((file["mel"], soften(file["viseme"]), file["tongue"]))
             shares.append(path.stem.partition("_")[0])
         self._odds = np.array([SHARES[share] / shares.count(share) for share in shares])
-        self._odds /= self._odds.sum()  # without recordings the synthetic voices are all
+        self._odds /= self._odds.sum()  # without recordings or neural voices the others are all
 
     def moments(self) -> tuple[Tensor, Tensor]:
         """Mean [BANDS] and 1 / standard deviation [BANDS] of the features."""

@@ -1,4 +1,4 @@
-"""The synthesisers: flite, festival and espeak-ng, each giving sound and phone times."""
+"""The synthesisers, each giving sound and phone times: flite, festival, espeak-ng, Kokoro."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.signal import resample_poly
+from train.viseme_recipe import neural
 
 RATE = 16_000
 PACKAGES = (
@@ -34,7 +35,7 @@ class Voice:
     synthesisers place their first pitch mark late.
     """
 
-    engine: str  # flite, festival, espeak
+    engine: str  # flite, festival, espeak, kokoro
     name: str  # as the engine calls it
     language: str
     held_out: bool = False
@@ -82,17 +83,21 @@ VOICES = (
     Voice("festival", "hy_fi_mv_diphone", "fi", held_out=True),
     *(Voice("espeak", name, "ipa", held_out=True) for name in _ESPEAK_TEST.split()),
 )
+NEURAL = (
+    *(Voice("kokoro", f"us {n}", "ipa") for n in (1, 3, 4, 6, 7, 9, 10, 13, 15, 16, 18)),
+    *(Voice("kokoro", f"gb {n}", "ipa") for n in (2, 5, 8, 14, 17)),
+)
 
 
 def require() -> None:
-    """End the program, saying what to install, if the synthesisers are not here."""
+    """End the program, saying what to install, if Debian's synthesisers are not here."""
     if not (shutil.which("flite") and shutil.which("festival")):
         sys.exit(f"no synthesisers here; install them with: apt-get install {PACKAGES}")
 
 
 def speak(voice: Voice, texts: list[str], rng: np.random.Generator) -> Iterator[Utterance]:
     """Say `texts` with `voice`, each at its own rate and pitch where the engine lets us."""
-    engines = {"flite": _flite, "festival": _festival, "espeak": _espeak}
+    engines = {"flite": _flite, "festival": _festival, "espeak": _espeak, "kokoro": neural.speak}
     return engines[voice.engine](voice, texts, rng)
 
 
@@ -100,10 +105,10 @@ def _read(path: Path) -> np.ndarray:
     """A mono WAV at 16 kHz, int16."""
     with wave.open(str(path)) as file:
         sound = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-        return _to_16k(sound, file.getframerate())
+        return to_16k(sound, file.getframerate())
 
 
-def _to_16k(sound: np.ndarray, rate: int) -> np.ndarray:
+def to_16k(sound: np.ndarray, rate: int) -> np.ndarray:
     if rate == RATE:
         return sound
     step = gcd(rate, RATE)
@@ -201,7 +206,7 @@ class _Espeak:
         data = text.encode()
         call.espeak_Synth(data, len(data) + 1, 0, 1, 0, 1, None, None)
         sound = np.concatenate(self._sound)
-        return Utterance(_to_16k(sound, self.rate), self._ends(len(sound) / self.rate))
+        return Utterance(to_16k(sound, self.rate), self._ends(len(sound) / self.rate))
 
     def _ends(self, seconds: float) -> list[tuple[str, float]]:
         """Starts -> ends; what lies before the first phone is silence."""
