@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import signal
 import threading
+import time
 from dataclasses import dataclass, replace
 
 import pytest
@@ -117,12 +118,14 @@ def test_the_engine_process_reads_and_writes_it(profile, monkeypatch):
     monkeypatch.setattr(
         serving.Engine, "open", lambda given, *_, **__: opened.append(given) or _Engine(given)
     )
+    monkeypatch.setattr(serving, "_vitals", lambda engine: serving.Vitals())  # it has none to tell
     ours, theirs = multiprocessing.Pipe()
 
     def rim():
         ours.send(serving.Order(profile, patient=True))
         while not isinstance(ours.recv(), serving.Ready):
             pass
+        time.sleep(0.1)  # longer than the engine waits for a word
         ours.close()
 
     other = threading.Thread(target=rim, daemon=True)
