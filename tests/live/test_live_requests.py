@@ -150,7 +150,7 @@ def test_no_request_lets_the_camera_wait(run, tmp_path):
         stats.gap = 0.0
         with MachineStalls() as stalls:
             server.ask(request)
-            time.sleep(3.0)
+            time.sleep(2.0)
         longest.append((request["do"], stats.gap, stalls.longest))
     print(longest)
     assert sorted(gap - stall for _, gap, stall in longest)[-2] < 0.2

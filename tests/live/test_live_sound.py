@@ -48,18 +48,18 @@ def run(server: SoundServer, *options: str) -> dict[str, Any]:
     return last
 
 
-def test_a_minute_of_speech_is_shown_in_time(sound_server: SoundServer) -> None:
+def test_half_a_minute_of_speech_is_shown_in_time(sound_server: SoundServer) -> None:
     """Microphone to frame in 120 ms (p95; 200 on a slow machine), 99 % of the frames on time."""
     most = 120 if slowness() <= HALF else 200
     for _ in range(ATTEMPTS):
-        last = run(sound_server, "--camera", "none", "--seconds", "60", "--fps", str(FPS))
+        last = run(sound_server, "--camera", "none", "--seconds", "30", "--fps", str(FPS))
         latency = last["latency_ms"]
         print(f"{last['frames']} frames, {last['on_time']:.2%} on time, latency {latency}")
         if latency["p95"] <= most and last["on_time"] >= 0.99:
             break
     assert latency["p95"] <= most
     assert last["on_time"] >= 0.99
-    assert last["frames"] > 55 * FPS
+    assert last["frames"] > 25 * FPS
     assert last["overflows"] == 0
 
 
