@@ -34,6 +34,7 @@ def typed(*words: str) -> int:
         (("pair", "--listen", "0.0.0.0"), "every network"),
         (("pair", "gpu-box"), "give the code as well"),
         (("pair", "gpu-box", "7K2M"), "that is no code"),
+        (("pair", "gpu-box", "7K2M", "--ssh", "me@gpu-box"), "not both"),
     ],
 )
 def test_refusals_are_one_line_and_exit_code_2(words, said, capsys, home):

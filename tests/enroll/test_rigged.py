@@ -423,6 +423,23 @@ def test_shoulders_that_come_later_bring_their_room_and_a_portrait_of_both(profi
     assert np.abs(shown - layer)[-12:, -40:].mean() < 12  # the coat
 
 
+def test_shoulders_whose_portrait_cannot_be_drawn_change_nothing(profiles, monkeypatch):
+    pytest.importorskip("ai_edge_litert", reason="pip install ai-edge-litert")
+    folder = profiles / "profiles" / "flashavatar"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def broken(*_):
+        raise ConfigError("it cannot be drawn")
+
+    monkeypatch.setattr(into, "portrait", broken)
+    with pytest.raises(ConfigError, match="cannot be drawn"):
+        into.add("flashavatar", [], portrait_path("hopper"), ME)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert store.check("flashavatar") == []
+    assert {path.name for path in folder.parent.iterdir()} >= {"flashavatar"}
+    assert not [path for path in folder.parent.iterdir() if path.name.startswith(".")]
+
+
 def own_finish(chosen: profile.Profile):
     return replace(chosen, badge=replace(chosen.badge, corner="top-right")).finishing(
         (320, 180), 25

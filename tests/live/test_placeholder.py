@@ -59,4 +59,17 @@ def test_shoulders_that_cannot_be_told_from_their_room_are_not_shown(tmp_path):
     (tmp_path / "torso.png").touch()
     assert portrait(face, 64) is not None
     assert portrait(replace(face, background="black"), 64) is None
+    assert portrait(replace(face, background="black", torso=False), 64) is None  # drawn with it
     assert portrait(replace(face, consent=Consent()), 64) is None
+
+
+def test_the_room_of_a_film_is_not_shown_either(tmp_path):
+    """A GaussianTalker's portrait has the room of its recording in it, and no outline."""
+    face = replace(photographed(tmp_path, outline=False), renderer="gaussiantalker")
+    assert portrait(face, 64) is not None
+    assert portrait(replace(face, background="black"), 64) is None
+
+
+def test_a_head_alone_is_shown_as_it_was_drawn(tmp_path):
+    face = replace(photographed(tmp_path, outline=False), renderer="splattingavatar")
+    assert portrait(replace(face, background="black"), 64) is not None

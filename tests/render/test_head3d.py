@@ -31,6 +31,13 @@ def motion(head: tuple[float, float, float] = (0, 0, 0), at: int = 0, **weights:
     return Motion(at, np.array(head, np.float32), BlendshapeFace(face))
 
 
+@pytest.mark.parametrize("size", [250, 256, 270, 1050, 1080])
+def test_what_is_drawn_reaches_the_edge_at_any_even_size(size):
+    corners = np.float32([[0, 0], [size, size]])
+    screen = Screen(size, np.zeros((2, 2, 3), np.uint8))
+    assert screen._window(corners) == (0, 0, size, size)
+
+
 @pytest.fixture(scope="module")
 def renderer() -> Head3dRenderer:
     return Head3dRenderer(SIZE)

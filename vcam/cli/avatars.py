@@ -98,7 +98,9 @@ def _next(name: str) -> str:
     """What to do with a profile that has been made: try it, or take it to where it can be drawn."""
     import torch
 
-    if profile.load(name).avatar is None or torch.cuda.is_available():
+    made = profile.load(name)
+    by_gpu = made.avatar is not None or made.renderer == "gagavatar"
+    if not by_gpu or torch.cuda.is_available():
         return f"try it:  vcam run --profile {name}"
     return (
         "it is drawn by an NVIDIA GPU, and this computer has none; take it to one that has:  "

@@ -141,6 +141,8 @@ def _paired(options: argparse.Namespace) -> None:
     from vcam.remote.address import Address
     from vcam.remote.pairing import pair
 
+    if options.ssh and options.host:
+        raise ConfigError(f"either {options.host} and a code, or --ssh {options.ssh}; not both")
     if options.ssh:
         engine = by_login.pair(Address.read(f"ssh:{options.ssh}"), options.name)
         say(f"start it there: vcam serve --listen ADDRESS, one that reaches {engine.address}")

@@ -21,7 +21,7 @@ from typing import Any
 
 from vcam import places
 
-SOURCES = ("nets", "motion", "render", "mouth")  # what is compiled is written there
+SOURCES = ("gpu", "nets", "motion", "render", "mouth")  # what is compiled is written there
 UNUSED = 30 * 86_400.0  # seconds after which what was compiled is forgotten
 FOLDERS = {"TORCHINDUCTOR_CACHE_DIR": "inductor", "TRITON_CACHE_DIR": "triton"}
 # What cuBLAS scratches, for each stream; on a large GPU torch would give it 32 MiB, here 8 as on a

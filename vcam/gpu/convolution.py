@@ -85,6 +85,7 @@ def plain(
 def _room(x: Tensor, weight: Tensor, stride: int, twice: bool) -> Tensor:
     """An unwritten result."""
     batch, _, height, width = x.shape
+    assert height % stride == width % stride == 0, "the kernel takes sides that the stride divides"
     sides = (side * (2 if twice else 1) // stride for side in (height, width))
     out = x.new_empty(batch, *sides, weight.shape[0])
     return out.permute(0, 3, 1, 2)

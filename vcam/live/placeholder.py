@@ -10,8 +10,8 @@ import numpy as np
 from vcam.errors import ConfigError
 from vcam.media import Image
 from vcam.photo.picture import Picture, read_picture
-from vcam.photo.torso import Torso
-from vcam.profiles.profile import Profile
+from vcam.photo.torso import TORSO, Torso
+from vcam.profiles.profile import RIGGED, Profile
 from vcam.system import opencv as cv2
 
 GROUND, FIGURE = (32, 34, 40), (84, 88, 98)
@@ -39,7 +39,13 @@ def _seen(picture: Picture, face: Profile) -> Image | None:
         return picture.colours
     if picture.alpha is not None and face.folder is not None:
         return Torso(picture.colours, picture.alpha).before(face.background, face.folder)
-    return None if face.still_layer else picture.colours  # shoulders cannot be told from the room
+    return picture.colours if _is_without_room(face) else None  # else it cannot be told from people
+
+
+def _is_without_room(face: Profile) -> bool:
+    """Whether the portrait is a head alone, drawn before the profile's own background."""
+    folder = face.folder
+    return face.renderer in RIGGED and folder is not None and not (folder / TORSO).exists()
 
 
 def privacy_screen(size: tuple[int, int]) -> Image:

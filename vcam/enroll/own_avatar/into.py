@@ -71,10 +71,23 @@ def add(name: str, sources: Sequence[Path], photo: Path | None, agreed: Consent)
             if profile.background == CALM:
                 profile = replace(profile, background="keep")
                 notes.append("behind it is the photo's room (background: keep)")
+            profile = _pictured_anew(profile, folder, unfinished)
         for made in sorted(unfinished.iterdir()):
             shutil.move(made, folder / made.name)
-        write(pictured(profile, folder) if photo else profile, folder)
+        write(profile, folder)
     return notes
+
+
+def _pictured_anew(profile: Profile, folder: Path, made: Path) -> Profile:
+    """Draw the portrait of what `folder` will be with what was `made`, into `made`."""
+    if profile.renderer not in RIGGED:
+        return profile
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as whole:
+        for part in (folder, made):
+            shutil.copytree(part, whole, dirs_exist_ok=True)
+        profile = pictured(profile, Path(whole))
+        shutil.move(Path(whole) / PORTRAIT, made / PORTRAIT)
+    return profile
 
 
 def pictured(profile: Profile, folder: Path) -> Profile:

@@ -178,13 +178,14 @@ class Screen:
     def _window(self, pixels: FloatArray) -> tuple[int, int, int, int]:
         """Left, top, width and height of what projected points may cover.
 
-        All fours, which keeps the samples at the same places of each pixel from frame to frame.
+        All fours, or twos of a side that is no four, which keeps the samples at the same places of
+        each pixel from frame to frame.
         """
-        edges = []
+        edges, step = [], 4 if self.size % 4 == 0 else 2
         for axis in (0, 1):
             line = np.ascontiguousarray(pixels[:, axis])
-            low = int(np.clip(line.min() - 1, 0, self.size - 4)) // 4 * 4
-            high = int(np.clip(line.max() + 5, low + 4, self.size)) // 4 * 4
+            low = int(np.clip(line.min() - 1, 0, self.size - step)) // step * step
+            high = int(np.clip(line.max() + 1 + step, low + step, self.size)) // step * step
             edges.append((low, high - low))
         (left, width), (top, height) = edges
         return left, top, width, height
