@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -184,3 +185,31 @@ def _read_until(terminal: int, wanted: bytes, run: subprocess.Popen[bytes]) -> N
         assert time.monotonic() < end, said
         assert run.poll() is None, said
         said += os.read(terminal, 4096)
+
+
+def test_what_the_system_kept_back_and_what_came_by_another_thread_are_one_wish(monkeypatch):
+    """Else what was left over would kill whoever holds signals next, long after the run's end."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    def both() -> None:
+        with signals.listening() as answer, signals.held():
+            answer(signal.SIGTERM)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+
+    with pytest.raises(signals.Ended):
+        both()
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    later = []
+    monkeypatch.setattr(signal, "raise_signal", later.append)
+    with signals.held():
+        pass
+    assert later == []
+
+
+def test_a_wish_that_an_exception_overtook_is_not_answered_by_the_next_block(monkeypatch):
+    signals._waiting.append(signal.SIGTERM)
+    later = []
+    monkeypatch.setattr(signal, "raise_signal", later.append)
+    with signals.held():
+        pass
+    assert later == []

@@ -91,14 +91,16 @@ def held() -> Iterator[None]:
     """
     global _held
     mine = threading.current_thread() is threading.main_thread()
+    if mine and not _held:
+        _waiting.clear()  # of a wish that has been answered since
     _held += mine
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING) if _can_mask() else None
     try:
         yield
     finally:
-        _held -= mine
-        if before is not None:
+        if before is not None:  # while it is held yet: what the system kept back waits here as well
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _held -= mine
         if mine and not _held:
             _answer_waiting()
 
