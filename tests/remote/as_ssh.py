@@ -11,7 +11,8 @@ if __name__ == "__main__":
     if "-G" in sys.argv:
         sys.exit(print("user me\nhostname 10.77.0.2\nport 22"))
     typed = sys.argv[sys.argv.index("--") + 2 :]
-    assert typed[1:] in (["serve", "--stdio"], ["pair", "--stdio"]), typed
+    assert typed[1:3] in (["serve", "--stdio"], ["pair", "--stdio"]), typed
+    assert typed[3:4] in ([], ["--port"]), typed
     if home := os.environ.get("AS_SSH_HOME"):  # of the user there
         os.environ["XDG_DATA_HOME"] = home
     if noted := os.environ.get("AS_SSH"):

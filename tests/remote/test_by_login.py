@@ -46,12 +46,21 @@ def test_both_know_each_other_and_the_engine_is_where_ssh_says(homes, capsys):
         assert engine.certificate == Identity.own().certificate
 
 
+def test_another_port_is_that_of_the_engine_there(homes, capsys):
+    laptop, _ = homes
+    with laptop:
+        assert main(["pair", "--ssh", "ssh:me@gpu-box", "--port", "9000", "--as", "gpu-box"]) == 0
+        (engine,) = trust.engines().all().values()
+    assert engine.port == 9000
+    assert "vcam serve --listen ADDRESS --port 9000" in capsys.readouterr().out
+
+
 def test_where_no_vcam_is_nothing_is_written(homes, monkeypatch):
     monkeypatch.setenv(PROGRAM, "false")
     laptop, _ = homes
     with laptop:
-        with pytest.raises(EngineError, match="try: ssh gpu-box vcam --version"):
-            by_login.pair(Address.read("ssh:gpu-box"))
+        with pytest.raises(EngineError, match="should answer: ssh gpu-box vcam --version"):
+            by_login.pair(Address.read("ssh:gpu-box"), "", 7823)
         assert not trust.engines().all()
 
 

@@ -44,6 +44,17 @@ def test_five_attempts_hang_at_once_and_no_more():
     far.answers.set()
 
 
+def test_an_attempt_that_fails_in_any_way_is_heard_of():
+    def broken() -> object:
+        raise ValueError("No closing quotation")
+
+    dialler = Dialler(broken, HandClock())
+    dialler.mind()
+    wait_for(False, dialler._answers.empty)
+    with pytest.raises(EngineError, match="ValueError: No closing quotation"):
+        dialler.mind()
+
+
 def refused() -> object:
     raise EngineError("refused")
 

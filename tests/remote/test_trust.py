@@ -165,6 +165,22 @@ def test_strangers_who_talk_nonsense_use_up_no_attempt(laptop, waiting):
     assert not waiting.end().startswith("failed")
 
 
+def test_a_secret_that_is_no_text_is_a_wrong_code_and_no_end_of_the_waiting(laptop, waiting):
+    with laptop:
+        carrier = pairing._reached("127.0.0.1", waiting.port).carrier()
+        pairing.say(carrier, secret="\ud800", name="evil", certificate=Identity.own().certificate)
+        assert pairing.hear(carrier, ("trouble",))["trouble"] == "the code is wrong"
+        carrier.close()
+        pair("127.0.0.1", waiting.port, waiting.code)
+    assert not waiting.end().startswith("failed")
+
+
+def test_what_is_coded_like_a_certificate_and_is_none_is_refused():
+    """In the book it would let nobody in any more."""
+    with pytest.raises(ConfigError, match="what should be a certificate is none"):
+        trust.fingerprint(ssl.DER_cert_to_PEM_cert(b"nothing of the kind"))
+
+
 def test_the_book_is_closed_to_others_and_forgets(laptop):
     with laptop:
         book, own = trust.peers(), Identity.own().certificate

@@ -44,6 +44,13 @@ def test_sound_travels_as_sixteen_bits(start, shown, newest, count):
     np.testing.assert_allclose(sound.chunk.samples, samples, atol=1 / 32_767)
 
 
+@pytest.mark.parametrize("start", [-1, 1 << 56, (1 << 63) - 1])
+def test_sound_outside_all_time_is_refused(start):
+    """A ring would count past what its numbers hold."""
+    with pytest.raises(WireError, match="outside all time"):
+        Sound.read(one(Sound(AudioChunk(start, np.zeros(4, np.float32)), 0, 0).coded()))
+
+
 @given(TICKS, TICKS, some.booleans(), TOOK, some.binary(max_size=500))
 def test_pictures_travel_whole(at, follows, speaking, took, data):
     picture = Picture(at, follows, 1600, 4800, at + 5, speaking, took, data)

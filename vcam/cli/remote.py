@@ -14,6 +14,7 @@ from vcam.monitor.terminal import complain, say
 from vcam.system import signals
 
 if TYPE_CHECKING:
+    from vcam.remote.address import Address
     from vcam.remote.trust import Book
 
     Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -136,16 +137,26 @@ def _answered(options: argparse.Namespace) -> None:
     answer(over_standard_streams(), options.port)
 
 
+def _login(typed: str) -> Address:
+    """Where --ssh leads; people write it as `vcam run --engine` wants it, too."""
+    from vcam.remote.address import Address
+
+    try:
+        return Address.read(f"ssh:{typed.removeprefix('ssh:')}")
+    except ConfigError as error:
+        raise ConfigError(f"--ssh {typed:.60}: give HOST or USER@HOST") from error
+
+
 def _paired(options: argparse.Namespace) -> None:
     from vcam.remote import by_login
-    from vcam.remote.address import Address
     from vcam.remote.pairing import pair
 
     if options.ssh and options.host:
         raise ConfigError(f"either {options.host} and a code, or --ssh {options.ssh}; not both")
     if options.ssh:
-        engine = by_login.pair(Address.read(f"ssh:{options.ssh}"), options.name)
-        say(f"start it there: vcam serve --listen ADDRESS, one that reaches {engine.address}")
+        engine = by_login.pair(_login(options.ssh), options.name, options.port)
+        port = f" --port {engine.port}" if engine.port != PORT else ""
+        say(f"start it there: vcam serve --listen ADDRESS{port}, one that reaches {engine.address}")
     elif options.code:
         engine = pair(options.host, options.port + 1, "".join(options.code), options.name)
     else:

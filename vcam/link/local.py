@@ -30,7 +30,8 @@ class LocalLink:
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Step through all sound that has come; without any, wait a little for it."""
-        sound = self._ring.read(self._position, self._ring.end)
+        end = self._ring.end
+        sound = self._ring.read(max(self._position, self._ring.begin), end)
         self._position = sound.end
         if self._resting or not len(sound.samples):
             time.sleep(min(wait, SHORTEST))

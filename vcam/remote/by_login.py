@@ -23,20 +23,21 @@ from vcam.remote.trust import (
 PATIENCE = 30.0  # seconds: ssh logs in, and a Python starts there
 
 
-def pair(far: Address, name: str = "") -> Known:
-    """The laptop's side: come to know the engine there, and call it `name`.
+def pair(far: Address, name: str, port: int) -> Known:
+    """The laptop's side: come to know the engine there, at `port`, and call it `name`.
 
     Raises ConfigError or EngineError; then nothing was written here.
     """
     place = far.network_name()
     name, own = checked_name(name or place.replace(":", "-")), Identity.own()
-    carrier = over_program(far.there("pair", "--stdio"))
+    carrier = over_program(far.there("pair", "--stdio", "--port", str(port)))
     try:
         say(carrier, name=own_name(), certificate=own.certificate)
         said = hear(carrier, ("trouble", "port", "certificate"), PATIENCE)
     except EngineError as error:
         raise EngineError(
-            f"no vcam answers at {far.host}; try: ssh {far.host} {far.program} --version"
+            f"no vcam answers at {far.host}; without a password, and in one line, should answer: "
+            f"ssh {far.host} {far.program} --version"
         ) from error
     finally:
         carrier.close()

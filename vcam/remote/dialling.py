@@ -100,6 +100,8 @@ class Dialler:
             answer: Carrier | VcamError = self._dial()
         except (EngineError, ConfigError) as error:
             answer = error
+        except Exception as error:  # else nobody would ever hear of this attempt
+            answer = EngineError(f"{type(error).__name__}: {error}")
         if self._stopped and isinstance(answer, Carrier):
             answer.close()
         self._answers.put(answer)

@@ -254,7 +254,7 @@ class Door:
         kbit = self._pace.decide(self._now())
         if kbit is not None and self._coder:
             self._coder.follow(kbit)
-            self._carrier.thin(self._pace.halved)
+        self._carrier.thin(self._pace.halved)
         if engine.alive or frames:
             return True
         self._carrier.send(words.last(engine))

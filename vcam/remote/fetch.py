@@ -134,14 +134,14 @@ class Fetcher:
         self._tally.bytes += len(data)
         try:
             pictures = list(self._read(link, data, now))
+            if pictures:
+                self._screen.show(link, pictures)
         except Moved as moved:
             self._follow(link, moved)
             return
         except EngineError as error:
             self._lost(link, str(error))
             return
-        if pictures:
-            self._screen.show(link, pictures)
         silent = now - link.heard
         if link.carrier.refusal and not self._route.leads_on(link.carrier):
             raise ConfigError(self._refused(link.carrier.refusal))

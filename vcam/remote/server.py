@@ -79,12 +79,23 @@ class Server:
         try:
             while not stop.is_set():
                 self._mind()
-                with contextlib.suppress(TimeoutError, ConnectionError):
-                    caller, address = self._listener.accept()
+                if (come := self._come(stop)) is not None:
                     self._mind()  # who is known now, not when the waiting began
-                    self._let_in(caller, str(address[0]))
+                    self._let_in(*come)
         finally:
             self._end()
+
+    def _come(self, stop: threading.Event) -> tuple[socket.socket, str] | None:
+        """The next caller and its address, if there is one soon."""
+        try:
+            caller, address = self._listener.accept()
+        except (TimeoutError, ConnectionError):
+            return None
+        except OSError as error:  # too many files are open, for now
+            log.warning("nobody can be let in: %s", access.explained(error))
+            stop.wait(1.0)
+            return None
+        return caller, str(address[0])
 
     def _let_in(self, caller: socket.socket, address: str) -> None:
         if not self._gate.admits(address):
@@ -97,8 +108,9 @@ class Server:
 
     def _greet(self, caller: socket.socket, address: str) -> None:
         """Find out who it is; serve a peer."""
-        peer, bad, line = None, True, self._line(caller)
+        peer, bad, line = None, True, None
         try:
+            line = self._line(caller)
             line.shake_hands(sealed.PATIENCE)
             peer = self._known.get(line.fingerprint)
             bad = peer is None
@@ -108,8 +120,8 @@ class Server:
             _linger(caller)
         finally:
             self._gate.over(address, failed=bad)
-        if peer is None:
-            line.shut()
+        if line is None or peer is None:
+            (line.shut if line else caller.close)()
             return
         with self._one_of(peer) as few:
             if not few:

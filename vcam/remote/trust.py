@@ -57,8 +57,10 @@ def checked_name(name: str) -> str:
 def fingerprint(certificate: str) -> bytes:
     """The hash of a certificate in PEM [32]. Raises ConfigError for anything else."""
     try:
-        return hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate)).digest()
-    except ValueError as error:
+        whole = ssl.PEM_cert_to_DER_cert(certificate)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate)
+        return hashlib.sha256(whole).digest()
+    except (ValueError, ssl.SSLError) as error:
         raise ConfigError("what should be a certificate is none") from error
 
 

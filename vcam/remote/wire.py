@@ -188,8 +188,8 @@ class Sound:
             raise WireError(f"a SOUND of {len(body)} bytes came")
         start, shown, newest, codec = _SOUND.unpack_from(body)
         data = body[_SOUND.size :]
-        if start < 0 or codec not in (PCM, OPUS) or (codec == PCM and len(data) % 2):
-            raise WireError(f"a SOUND of the unknown kind {codec}, or before all time, came")
+        if not 0 <= start < 1 << 56 or codec not in (PCM, OPUS) or (codec == PCM and len(data) % 2):
+            raise WireError(f"a SOUND of the unknown kind {codec}, or outside all time, came")
         if codec == OPUS:
             return cls(AudioChunk(start, np.zeros(0, np.float32)), shown, newest, data)
         samples = np.frombuffer(data, ">i2").astype(np.float32)
