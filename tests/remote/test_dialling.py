@@ -49,8 +49,7 @@ def test_an_attempt_that_fails_in_any_way_is_heard_of():
         raise ValueError("No closing quotation")
 
     dialler = Dialler(broken, HandClock())
-    dialler.mind()
-    wait_for(False, dialler._answers.empty)
+    dialler._try()
     with pytest.raises(EngineError, match="ValueError: No closing quotation"):
         dialler.mind()
 

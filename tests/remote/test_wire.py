@@ -36,7 +36,7 @@ def test_messages_are_the_same_however_they_are_cut(sent, draw):
     assert [(message.kind, message.body) for message in come] == sent
 
 
-@given(TICKS, TICKS, TICKS, some.integers(0, 1920))
+@given(some.integers(0, (1 << 56) - 1), TICKS, TICKS, some.integers(0, 1920))
 def test_sound_travels_as_sixteen_bits(start, shown, newest, count):
     samples = np.linspace(-1, 1, count, dtype=np.float32)
     sound = Sound.read(one(Sound(AudioChunk(start, samples), shown, newest).coded()))
