@@ -187,8 +187,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def _step_back() -> None:
     """Work only while the worker that is judged by the clock waits, as far as the system can."""
     if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    elif hasattr(os, "nice"):
+        with contextlib.suppress(OSError):  # some containers refuse it: then niceness will do
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+            return
+    if hasattr(os, "nice"):
         os.nice(POLITE)
 
 
