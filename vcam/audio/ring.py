@@ -73,6 +73,14 @@ class RingBuffer:
         self._ends[1] = end
         self._ends[0] = end
 
+    def unread(self, position: int) -> AudioChunk:
+        """What has been heard from `position` on, or since the last skip, as of a link that was cut.
+
+        What was skipped would be read as sound of eight seconds ago, and cost as much as any.
+        """
+        end = self.end
+        return self.read(max(position, self.begin), end)
+
     def read(self, start: int, end: int) -> AudioChunk:
         """The sound from tick `start` to `end`, clipped to what the ring still holds."""
         newest = self.end

@@ -30,8 +30,7 @@ class LocalLink:
 
     def receive(self, shown: int, wait: float) -> list[Finished]:
         """Step through all sound that has come; without any, wait a little for it."""
-        end = self._ring.end
-        sound = self._ring.read(max(self._position, self._ring.begin), end)
+        sound = self._ring.unread(self._position)
         self._position = sound.end
         if self._resting or not len(sound.samples):
             time.sleep(min(wait, SHORTEST))

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from vcam import access
-from vcam.audio.ring import RingBuffer
 from vcam.engine.backends import Asked
 from vcam.engine.build import build
 from vcam.engine.engine import Engine, Finished, memory_mib
 from vcam.errors import EngineError, GaveUp, VcamError
 from vcam.gpu import device
 from vcam.link.memory import SharedMemory
-from vcam.media import TICKS_PER_SECOND, AudioChunk
+from vcam.media import TICKS_PER_SECOND
 from vcam.monitor.stats import FarStatus, GpuStatus
 from vcam.profiles import voice
 from vcam.profiles.profile import Profile
@@ -159,7 +158,7 @@ def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
             pipe.recv()  # raises EOFError when the rim closes its end
         if memory.resting:  # what is heard meanwhile is only what the engine wakes up with
             position = max(position, ring.end - HISTORY)
-        elif len((sound := _unread(ring, position)).samples):
+        elif len((sound := ring.unread(position)).samples):
             position = sound.end
             engine.pipeline.gestures.begun = memory.gestures
             try:
@@ -171,15 +170,6 @@ def _run(engine: Engine, pipe: Connection, memory: SharedMemory) -> None:
         if position >= due:
             pipe.send(_vitals(engine))
             due = position + TICKS_PER_SECOND
-
-
-def _unread(ring: RingBuffer, position: int) -> AudioChunk:
-    """What has been heard from `position` on; after a skip, as of a link that was cut, from there.
-
-    What was skipped would be read as sound of eight seconds ago, and cost as much as any.
-    """
-    end = ring.end
-    return ring.read(max(position, ring.begin), end)
 
 
 def _hand_over(
