@@ -74,7 +74,7 @@ class RingBuffer:
         self._ends[0] = end
 
     def unread(self, position: int) -> AudioChunk:
-        """What has been heard from `position` on, or since the last skip, as of a link that was cut.
+        """Sound heard from `position` on, or since the last skip, as at a link that was cut.
 
         What was skipped would be read as sound of eight seconds ago, and cost as much as any.
         """
